@@ -1,0 +1,3 @@
+//! Offline simulator of api.github.com with GitHub's real rules.
+
+pub mod answer;
