@@ -1,1 +1,30 @@
-//! placeholder
+//! Where cached values live: one trait, several stores, one conformance suite.
+//!
+//! The crate knows nothing of HTTP or GitHub.
+//! A store keeps *values that can be merged* ([`CacheValue`]): writing never overwrites blindly, it joins what is
+//! there with what arrives, so concurrent writers cannot lose each other's work or replace newer by older.
+//! Freshness is not the store's business: whoever reads a value decides whether it may be used; a store only bounds
+//! how much is kept.
+//!
+//! # Features
+//! - `memory` (default): [`MemoryStore`], in process, bounded by bytes.
+//! - `conformance`: the [`conformance`] suite and the [`FaultStore`] wrapper, for tests of stores.
+#![deny(missing_docs)]
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod error;
+#[cfg(feature = "conformance")]
+mod fault;
+mod key;
+#[cfg(feature = "memory")]
+mod memory;
+mod store;
+
+pub use error::{Operation, StoreError};
+#[cfg(feature = "conformance")]
+pub use fault::{Fault, FaultControl, FaultStore};
+pub use key::{KeyHasher, KeyHasherBuilder, StoreKey};
+#[cfg(feature = "memory")]
+pub use memory::{MemoryLimits, MemoryStore};
+pub use store::{CacheStore, CacheValue, Usage, Written};
