@@ -1,1 +1,55 @@
-fn main() {}
+//! Development tasks of this repository; `cargo xtask help` lists them.
+//!
+//! One small program instead of shell scripts: it compiles in seconds (its only dependency is `serde_json`), runs the
+//! same on a laptop and in CI, and its parsers and rules have unit tests.
+
+mod ci;
+mod docs;
+mod environment;
+mod process;
+mod tally;
+mod test;
+mod tools;
+mod walls;
+mod workspace;
+
+use std::process::ExitCode;
+
+use workspace::Workspace;
+
+const HELP: &str = "\
+cargo xtask <task>
+
+  test [filter..]   install what the tests need under target/tools, then run every test and doctest
+  ci                test, format, lints, docs, walls, features, examples: all that must hold before a merge
+  walls             who may depend on whom, and the source rules
+  docs [--check]    write (or compare) the generated pages, follow links, run the commands in *.md
+  tools             install the test tools and print the environment that `test` exports";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match dispatch(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("xtask: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: &[&str]) -> Result<(), String> {
+    match arguments {
+        [] | ["help" | "--help" | "-h"] => {
+            println!("{HELP}");
+            Ok(())
+        }
+        ["test", filters @ ..] => test::task(&Workspace::load()?, filters),
+        ["ci"] => ci::task(&Workspace::load()?),
+        ["walls"] => walls::task(&Workspace::load()?),
+        ["docs"] => docs::task(&Workspace::load()?, docs::Generated::Write),
+        ["docs", "--check"] => docs::task(&Workspace::load()?, docs::Generated::Compare),
+        ["tools"] => tools::task(&Workspace::load()?),
+        other => Err(format!("unknown task `{}`\n\n{HELP}", other.join(" "))),
+    }
+}

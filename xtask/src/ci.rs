@@ -1,0 +1,223 @@
+//! `cargo xtask ci`: everything that must hold before a merge, timed, to the end even after a failure.
+
+use std::time::Duration;
+
+use crate::environment::Stopwatch;
+use crate::process::{self, cargo};
+use crate::tally::Tally;
+use crate::test::locked;
+use crate::workspace::Workspace;
+use crate::{docs, test, walls};
+
+/// Crates that others depend on: each must build without its features and with each feature alone.
+const PUBLISHED: [&str; 3] = ["github-headers", "cache-backends", "github-conditional"];
+
+const EXAMPLE_LIMIT: Duration = Duration::from_secs(120);
+
+struct Step {
+    name: &'static str,
+    run: fn(&Workspace) -> Result<(), String>,
+}
+
+const AFTER_TESTS: &[Step] = &[
+    Step {
+        name: "format",
+        run: format,
+    },
+    Step {
+        name: "clippy",
+        run: clippy,
+    },
+    Step {
+        name: "rustdoc",
+        run: rustdoc,
+    },
+    Step {
+        name: "walls",
+        run: walls::task,
+    },
+    Step {
+        name: "features",
+        run: features,
+    },
+    Step {
+        name: "examples",
+        run: examples,
+    },
+    Step {
+        name: "docs",
+        run: |workspace| docs::task(workspace, docs::Generated::Compare),
+    },
+];
+
+struct Outcome {
+    name: &'static str,
+    took: Duration,
+    problem: Option<String>,
+}
+
+pub(crate) fn task(workspace: &Workspace) -> Result<(), String> {
+    let mut tally = Tally::default();
+    let mut outcomes = vec![timed("test", || {
+        let report = test::run(workspace, &[]);
+        tally = report.tally;
+        report.problem
+    })];
+    for step in AFTER_TESTS {
+        outcomes.push(timed(step.name, || (step.run)(workspace).err()));
+    }
+    println!("\n{}", table(&outcomes));
+    let first = outcomes
+        .iter()
+        .find_map(|outcome| Some((outcome.name, outcome.problem.as_ref()?)));
+    if let Some((name, problem)) = first {
+        println!("first failure: {name}: {problem}");
+    }
+    // The last line on either way: machines read it.
+    println!("{tally}");
+    match first {
+        None => Ok(()),
+        Some((name, _)) => Err(format!("{name} failed")),
+    }
+}
+
+fn timed(name: &'static str, run: impl FnOnce() -> Option<String>) -> Outcome {
+    println!("\n==> {name}");
+    let watch = Stopwatch::start();
+    let problem = run();
+    let took = watch.elapsed();
+    match &problem {
+        None => println!("<== {name}: ok in {} s", took.as_secs()),
+        Some(problem) => println!("<== {name}: FAILED in {} s: {problem}", took.as_secs()),
+    }
+    Outcome {
+        name,
+        took,
+        problem,
+    }
+}
+
+fn table(outcomes: &[Outcome]) -> String {
+    let mut table = format!("{:<10} {:>7}  result\n", "step", "seconds");
+    for outcome in outcomes {
+        let result = if outcome.problem.is_none() {
+            "ok"
+        } else {
+            "FAILED"
+        };
+        table.push_str(&format!(
+            "{:<10} {:>7}  {result}\n",
+            outcome.name,
+            outcome.took.as_secs()
+        ));
+    }
+    table
+}
+
+fn format(workspace: &Workspace) -> Result<(), String> {
+    process::run(cargo(&["fmt", "--all", "--check"]).current_dir(&workspace.root))
+}
+
+fn clippy(workspace: &Workspace) -> Result<(), String> {
+    let mut command = cargo(&["clippy", "--workspace", "--all-targets", "--all-features"]);
+    process::run(
+        command
+            .current_dir(&workspace.root)
+            .args(locked())
+            .args(["--", "-D", "warnings"]),
+    )
+}
+
+fn rustdoc(workspace: &Workspace) -> Result<(), String> {
+    let mut command = cargo(&["doc", "--workspace", "--all-features", "--no-deps"]);
+    process::run(
+        command
+            .current_dir(&workspace.root)
+            .args(locked())
+            .env("RUSTDOCFLAGS", "-D warnings"),
+    )
+}
+
+fn features(workspace: &Workspace) -> Result<(), String> {
+    for package in workspace
+        .packages
+        .iter()
+        .filter(|package| PUBLISHED.contains(&package.name.as_str()))
+    {
+        let none = std::iter::once(None);
+        let each = package
+            .features
+            .iter()
+            .filter(|name| *name != "default")
+            .map(Some);
+        for feature in none.chain(each) {
+            let mut command =
+                cargo(&["check", "--package", &package.name, "--no-default-features"]);
+            if let Some(feature) = feature {
+                command.args(["--features", feature]);
+            }
+            process::run(command.current_dir(&workspace.root).args(locked()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Runs every program under `examples/` and every example of a crate; each must end by itself and need no network.
+fn examples(workspace: &Workspace) -> Result<(), String> {
+    test::build(workspace)?;
+    let folder = workspace.debug_folder();
+    let mut programs = Vec::new();
+    for package in &workspace.packages {
+        if package.folder.starts_with("examples/") {
+            programs.extend(package.binaries.iter().map(|name| folder.join(name)));
+        }
+        programs.extend(
+            package
+                .examples
+                .iter()
+                .map(|name| folder.join("examples").join(name)),
+        );
+    }
+    let mut problems = Vec::new();
+    for program in programs {
+        println!("--- {}", program.file_name().unwrap_or_default().display());
+        let mut command = std::process::Command::new(&program);
+        if let Err(problem) =
+            process::run_group(command.current_dir(&workspace.root), EXAMPLE_LIMIT)
+        {
+            problems.push(problem);
+        }
+    }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(problems.join("; "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_shows_what_failed() {
+        let outcome = |name, problem: Option<&str>| Outcome {
+            name,
+            took: Duration::from_secs(75),
+            problem: problem.map(str::to_owned),
+        };
+        let shown = table(&[
+            outcome("test", None),
+            outcome("walls", Some("moka in mirror-core")),
+        ]);
+        let lines: Vec<&str> = shown.lines().collect();
+        assert_eq!(
+            lines[1].split_whitespace().collect::<Vec<_>>(),
+            ["test", "75", "ok"]
+        );
+        assert_eq!(
+            lines[2].split_whitespace().collect::<Vec<_>>(),
+            ["walls", "75", "FAILED"]
+        );
+    }
+}

@@ -1,0 +1,127 @@
+//! `cargo xtask docs`: generated pages are current, links lead somewhere, commands in Markdown run.
+
+mod markdown;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::environment;
+use crate::process;
+use crate::test;
+use crate::workspace::Workspace;
+use markdown::{Block, Treatment};
+
+/// A page that a program of this repository prints.
+struct Page {
+    file: &'static str,
+    program: &'static str,
+    arguments: &'static [&'static str],
+}
+
+/// The one list of generated pages.
+const PAGES: &[Page] = &[Page {
+    file: "docs/configuration.md",
+    program: "github-mirror",
+    arguments: &["--print-config-docs"],
+}];
+
+const BLOCK_LIMIT: Duration = Duration::from_secs(600);
+
+/// What to do with a generated page that is not current.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Generated {
+    Write,
+    Compare,
+}
+
+pub(crate) fn task(workspace: &Workspace, generated: Generated) -> Result<(), String> {
+    test::build(workspace)?;
+    let mut problems = Vec::new();
+    for page in PAGES {
+        problems.extend(generate(workspace, page, generated).err());
+    }
+    for file in workspace
+        .files()?
+        .iter()
+        .filter(|file| file.ends_with(".md"))
+    {
+        let text = workspace.read(file)?;
+        for (line, target) in
+            markdown::dead_links(file, &text, |path| workspace.root.join(path).exists())
+        {
+            problems.push(format!("{file}:{line}: the link `{target}` leads nowhere"));
+        }
+        match markdown::blocks(&text) {
+            Ok(blocks) => problems.extend(
+                blocks
+                    .iter()
+                    .filter_map(|block| treat(workspace, file, block).err()),
+            ),
+            Err(problem) => problems.push(format!("{file}:{problem}")),
+        }
+    }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(problems.join("\n"))
+    }
+}
+
+fn generate(workspace: &Workspace, page: &Page, generated: Generated) -> Result<(), String> {
+    let mut command = Command::new(workspace.debug_folder().join(page.program));
+    let printed = process::output(command.current_dir(&workspace.root).args(page.arguments))?;
+    let path = workspace.root.join(page.file);
+    if fs::read_to_string(&path).is_ok_and(|found| found == printed) {
+        println!("{}: current", page.file);
+        return Ok(());
+    }
+    match generated {
+        Generated::Compare => Err(format!(
+            "{}: not current, run `cargo xtask docs`",
+            page.file
+        )),
+        Generated::Write => {
+            println!("{}: written", page.file);
+            fs::write(&path, printed)
+                .map_err(|error| format!("cannot write {}: {error}", page.file))
+        }
+    }
+}
+
+fn treat(workspace: &Workspace, file: &str, block: &Block) -> Result<(), String> {
+    let place = format!("{file}:{}", block.line);
+    match &block.treatment {
+        Treatment::Ignored(reason) => {
+            println!("{place}: not run: {reason}");
+            Ok(())
+        }
+        Treatment::Run(script) => {
+            println!("{place}: running");
+            execute(workspace, script).map_err(|problem| format!("{place}: {problem}"))
+        }
+    }
+}
+
+/// A fresh shell in the repository root; what it leaves running ends with it.
+fn execute(workspace: &Workspace, script: &str) -> Result<(), String> {
+    let programs = [workspace.debug_folder(), workspace.target.join("release")];
+    let programs = programs
+        .into_iter()
+        .filter(|folder| Path::is_dir(folder))
+        .collect::<Vec<_>>();
+    let mut command = Command::new("bash");
+    command
+        .current_dir(&workspace.root)
+        .args([
+            "-o", "errexit", "-o", "nounset", "-o", "pipefail", "-o", "xtrace", "-c", script,
+        ])
+        .env("PATH", environment::path_with(&programs)?);
+    process::run_group(&mut command, BLOCK_LIMIT).map_err(|problem| {
+        // The script is in the page; its first line is enough to recognise it.
+        let first = script.lines().next().unwrap_or_default();
+        let reason = problem.rsplit("failed: ").next().unwrap_or_default();
+        format!("`{first}`..: {reason}")
+    })
+}
