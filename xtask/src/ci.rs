@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use crate::environment::Stopwatch;
+use crate::generated::Generated;
 use crate::process::{self, cargo};
 use crate::tally::Tally;
 use crate::test::locked;
 use crate::workspace::Workspace;
-use crate::{docs, test, walls};
+use crate::{docs, generated, test, walls};
 
 /// Crates that others depend on: each must build without its features and with each feature alone.
 const PUBLISHED: [&str; 3] = ["github-headers", "cache-backends", "github-conditional"];
@@ -45,8 +46,12 @@ const AFTER_TESTS: &[Step] = &[
         run: examples,
     },
     Step {
+        name: "routes",
+        run: |workspace| generated::route_table(workspace, Generated::Compare),
+    },
+    Step {
         name: "docs",
-        run: |workspace| docs::task(workspace, docs::Generated::Compare),
+        run: |workspace| docs::task(workspace, Generated::Compare),
     },
 ];
 

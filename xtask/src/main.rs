@@ -6,7 +6,9 @@
 mod ci;
 mod docs;
 mod environment;
+mod generated;
 mod process;
+mod routes;
 mod tally;
 mod test;
 mod tools;
@@ -15,6 +17,7 @@ mod workspace;
 
 use std::process::ExitCode;
 
+use generated::Generated;
 use workspace::Workspace;
 
 const HELP: &str = "\
@@ -24,6 +27,7 @@ cargo xtask <task>
   ci                test, format, lints, docs, walls, features, examples: all that must hold before a merge
   walls             who may depend on whom, and the source rules
   docs [--check]    write (or compare) the generated pages, follow links, run the commands in *.md
+  routes [--check]  write (or compare) the table of GitHub's routes
   tools             install the test tools and print the environment that `test` exports";
 
 fn main() -> ExitCode {
@@ -47,8 +51,10 @@ fn dispatch(arguments: &[&str]) -> Result<(), String> {
         ["test", filters @ ..] => test::task(&Workspace::load()?, filters),
         ["ci"] => ci::task(&Workspace::load()?),
         ["walls"] => walls::task(&Workspace::load()?),
-        ["docs"] => docs::task(&Workspace::load()?, docs::Generated::Write),
-        ["docs", "--check"] => docs::task(&Workspace::load()?, docs::Generated::Compare),
+        ["docs"] => docs::task(&Workspace::load()?, Generated::Write),
+        ["docs", "--check"] => docs::task(&Workspace::load()?, Generated::Compare),
+        ["routes"] => generated::route_table(&Workspace::load()?, Generated::Write),
+        ["routes", "--check"] => generated::route_table(&Workspace::load()?, Generated::Compare),
         ["tools"] => tools::task(&Workspace::load()?),
         other => Err(format!("unknown task `{}`\n\n{HELP}", other.join(" "))),
     }

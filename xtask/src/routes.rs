@@ -27,6 +27,17 @@ const UNDESCRIBED: [(&str, &str); 2] = [
 /// Parameters whose value may contain slashes: git names, file paths, and comparisons of git names.
 const WIDE_PARAMETERS: [&str; 6] = ["path", "ref", "branch", "basehead", "dir", "tag"];
 
+/// Templates whose last parameter may be left out, as their descriptions say in words.
+const MAY_END_EARLY: [&str; 4] = [
+    // The root directory.
+    "/repos/{owner}/{repo}/contents/{path}",
+    // All references.
+    "/repos/{owner}/{repo}/git/matching-refs/{ref}",
+    // The default branch.
+    "/repos/{owner}/{repo}/tarball/{ref}",
+    "/repos/{owner}/{repo}/zipball/{ref}",
+];
+
 /// Where the description does not say how many items a page holds, and it is not the usual number.
 const PAGE_SIZES: [(&str, u64); 1] = [
     // Ignores `per_page`: always 100.
@@ -37,19 +48,28 @@ const PAGE_SIZES: [(&str, u64); 1] = [
 ///
 /// # Errors
 /// When the description cannot be read or does not look like one, or when `out` cannot be written.
-pub fn generate(openapi_json: &Path, out: &Path) -> Result<(), String> {
-    let text = fs::read(openapi_json).map_err(|error| format!("read {}: {error}", openapi_json.display()))?;
-    let document: Value =
-        serde_json::from_slice(&text).map_err(|error| format!("parse {}: {error}", openapi_json.display()))?;
+pub(crate) fn generate(openapi_json: &Path, out: &Path) -> Result<(), String> {
+    let text = fs::read(openapi_json)
+        .map_err(|error| format!("read {}: {error}", openapi_json.display()))?;
+    let document: Value = serde_json::from_slice(&text)
+        .map_err(|error| format!("parse {}: {error}", openapi_json.display()))?;
     fs::write(out, table(&document)?).map_err(|error| format!("write {}: {error}", out.display()))
 }
 
 fn table(document: &Value) -> Result<String, String> {
-    let paths = document.get("paths").and_then(Value::as_object).ok_or("the description has no paths")?;
+    let paths = document
+        .get("paths")
+        .and_then(Value::as_object)
+        .ok_or("the description has no paths")?;
     let mut lines: BTreeMap<&str, String> = BTreeMap::new();
     for (template, item) in paths {
         // `{base}...{head}` is Octokit's second spelling of `{basehead}`.
-        let Some(get) = item.get("get").filter(|_| template.split('/').all(is_plain_segment)) else { continue };
+        let Some(get) = item
+            .get("get")
+            .filter(|_| template.split('/').all(is_plain_segment))
+        else {
+            continue;
+        };
         let flags = flags(document, template, get)?;
         lines.insert(template, flags);
     }
@@ -65,7 +85,10 @@ fn table(document: &Value) -> Result<String, String> {
 }
 
 fn is_plain_segment(segment: &str) -> bool {
-    let inner = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or(segment);
+    let inner = segment
+        .strip_prefix('{')
+        .and_then(|rest| rest.strip_suffix('}'))
+        .unwrap_or(segment);
     !inner.contains(['{', '}'])
 }
 
@@ -89,14 +112,22 @@ fn flags(document: &Value, template: &str, get: &Value) -> Result<String, String
     });
     if query("page").is_some() {
         flags.push_str(" pages");
-    } else if ["after", "before", "cursor"].into_iter().any(|name| query(name).is_some()) {
+    } else if ["after", "before", "cursor"]
+        .into_iter()
+        .any(|name| query(name).is_some())
+    {
         flags.push_str(" cursor");
     } else if since_id {
         flags.push_str(" since");
     }
     let per_page = query("per_page");
-    let fixed = PAGE_SIZES.iter().find(|(known, _)| *known == template).map(|(_, size)| *size);
-    let default = fixed.or_else(|| per_page?.pointer("/schema/default")?.as_u64()).unwrap_or(30);
+    let fixed = PAGE_SIZES
+        .iter()
+        .find(|(known, _)| *known == template)
+        .map(|(_, size)| *size);
+    let default = fixed
+        .or_else(|| per_page?.pointer("/schema/default")?.as_u64())
+        .unwrap_or(30);
     let largest = per_page
         .and_then(|parameter| parameter.get("description")?.as_str()?.split_once("(max "))
         .and_then(|(_, rest)| rest.split_once(')')?.0.parse::<u64>().ok())
@@ -107,17 +138,27 @@ fn flags(document: &Value, template: &str, get: &Value) -> Result<String, String
     if largest != 100 {
         let _ = write!(flags, " max={largest}");
     }
-    let wide = template.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
-    if let Some(name) = wide.filter(|name| WIDE_PARAMETERS.contains(name)).last() {
-        // Without a path `/contents` is the root directory; no other template may end early.
-        let optional = if name == "path" { "?" } else { "" };
+    let wide = template
+        .split('/')
+        .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
+    if let Some(name) = wide
+        .filter(|name| WIDE_PARAMETERS.contains(name))
+        .next_back()
+    {
+        let optional = if MAY_END_EARLY.contains(&template) {
+            "?"
+        } else {
+            ""
+        };
         let _ = write!(flags, " rest{optional}={name}");
     }
     Ok(flags)
 }
 
 fn shape(document: &Value, get: &Value) -> Result<&'static str, String> {
-    let Some(response) = get.pointer("/responses/200") else { return Ok("unknown") };
+    let Some(response) = get.pointer("/responses/200") else {
+        return Ok("unknown");
+    };
     let response = resolve(document, response)?;
     match response.pointer("/content/application~1json/schema") {
         Some(schema) => schema_shape(document, schema, 0),
@@ -138,7 +179,9 @@ fn schema_shape(document: &Value, schema: &Value, depth: usize) -> Result<&'stat
         Some(_) => return Ok("unknown"),
         None => {}
     }
-    let alternatives = ["oneOf", "anyOf", "allOf"].into_iter().find_map(|key| schema.get(key)?.as_array());
+    let alternatives = ["oneOf", "anyOf", "allOf"]
+        .into_iter()
+        .find_map(|key| schema.get(key)?.as_array());
     let mut shapes = Vec::new();
     for alternative in alternatives.into_iter().flatten() {
         shapes.push(schema_shape(document, alternative, depth + 1)?);
@@ -154,9 +197,15 @@ fn schema_shape(document: &Value, schema: &Value, depth: usize) -> Result<&'stat
 fn resolve<'a>(document: &'a Value, mut value: &'a Value) -> Result<&'a Value, String> {
     const LONGEST_CHAIN: usize = 16;
     for _ in 0..LONGEST_CHAIN {
-        let Some(reference) = value.get("$ref").and_then(Value::as_str) else { return Ok(value) };
-        let pointer = reference.strip_prefix('#').ok_or_else(|| format!("{reference} leaves the document"))?;
-        value = document.pointer(pointer).ok_or_else(|| format!("{reference} leads nowhere"))?;
+        let Some(reference) = value.get("$ref").and_then(Value::as_str) else {
+            return Ok(value);
+        };
+        let pointer = reference
+            .strip_prefix('#')
+            .ok_or_else(|| format!("{reference} leaves the document"))?;
+        value = document
+            .pointer(pointer)
+            .ok_or_else(|| format!("{reference} leads nowhere"))?;
     }
     Err("a chain of references has no end".to_owned())
 }

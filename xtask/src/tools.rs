@@ -42,11 +42,10 @@ pub(crate) fn task(workspace: &Workspace) -> Result<(), String> {
 /// # Errors
 /// Says which tool is missing and how to install it.
 pub(crate) fn ready(workspace: &Workspace) -> Result<Tools, String> {
-    let folder = workspace.target.join("tools");
-    let python = python(workspace, &folder)?;
-    let node = node(workspace, &folder, &python)?;
-    let clients = npm_packages(workspace, &folder, &node)?;
-    let description = openapi_description(workspace, &folder, &node)?;
+    let python = python(workspace)?;
+    let node = node(workspace)?;
+    let clients = npm_packages(workspace, &node)?;
+    let description = openapi_description(workspace)?;
     let mut variables = vec![
         ("OPENAPI_DESCRIPTION", description.into()),
         ("MIRROR_TEST_PYTHON", python.join("bin/python").into()),
@@ -61,6 +60,10 @@ pub(crate) fn ready(workspace: &Workspace) -> Result<Tools, String> {
     Ok(Tools { variables })
 }
 
+fn folder(workspace: &Workspace, tool: &str) -> PathBuf {
+    workspace.target.join("tools").join(tool)
+}
+
 /// Recorded GitHub answers that are too large for this repository, kept in a folder beside the checkout.
 fn shared_data(root: &Path) -> Option<PathBuf> {
     let data = root.parent()?.join("shared/data");
@@ -72,8 +75,8 @@ fn shared_data(root: &Path) -> Option<PathBuf> {
 }
 
 /// A virtual environment with PyGithub and GitHub's own `gh`.
-fn python(workspace: &Workspace, folder: &Path) -> Result<PathBuf, String> {
-    let environment = folder.join("python");
+fn python(workspace: &Workspace) -> Result<PathBuf, String> {
+    let environment = folder(workspace, "python");
     let pins = workspace.read("xtask/clients/requirements.txt")?;
     let program = base_python()?;
     let version = output(Command::new(&program).arg("--version"))?;
@@ -174,20 +177,19 @@ fn major(version: &str) -> Option<u32> {
 }
 
 /// Node.js of the machine, or a copy beside the Python packages.
-fn node(workspace: &Workspace, folder: &Path, python: &Path) -> Result<Node, String> {
+fn node(workspace: &Workspace) -> Result<Node, String> {
     let installed = environment::find_program("node").zip(environment::find_program("npm"));
     if let Some(node) = installed.and_then(|(program, npm)| Node::found(program, npm)) {
         return Ok(node);
     }
-    let environment = folder.join("node-runtime");
+    let environment = folder(workspace, "node-runtime");
     let requirements = "xtask/clients/requirements-node.txt";
+    let python = base_python()?;
     install(
         &environment,
         &workspace.read(requirements)?,
         |environment| {
-            run(Command::new(python.join("bin/python"))
-                .args(["-m", "venv"])
-                .arg(environment))?;
+            run(Command::new(&python).args(["-m", "venv"]).arg(environment))?;
             pip_install(environment, &workspace.root.join(requirements))
         },
     )?;
@@ -198,13 +200,13 @@ fn node(workspace: &Workspace, folder: &Path, python: &Path) -> Result<Node, Str
 }
 
 /// A folder whose `node_modules` holds Octokit.
-fn npm_packages(workspace: &Workspace, folder: &Path, node: &Node) -> Result<PathBuf, String> {
+fn npm_packages(workspace: &Workspace, node: &Node) -> Result<PathBuf, String> {
     let pins = ["package.json", "package-lock.json"];
     let mut stamp = format!("{}\n", node.version);
     for name in pins {
         stamp.push_str(&workspace.read(Path::new("xtask/clients").join(name))?);
     }
-    let clients = folder.join("node");
+    let clients = folder(workspace, "node");
     install(&clients, &stamp, |clients| {
         for name in pins {
             let from = workspace.root.join("xtask/clients").join(name);
@@ -223,14 +225,11 @@ fn npm_packages(workspace: &Workspace, folder: &Path, node: &Node) -> Result<Pat
 }
 
 /// One file of a package that unpacks to 390 MB.
-fn openapi_description(
-    workspace: &Workspace,
-    folder: &Path,
-    node: &Node,
-) -> Result<PathBuf, String> {
+pub(crate) fn openapi_description(workspace: &Workspace) -> Result<PathBuf, String> {
     let package = openapi_package(&workspace.read("xtask/clients/package.json")?)?;
-    let description = folder.join("openapi");
+    let description = folder(workspace, "openapi");
     install(&description, &package, |description| {
+        let node = node(workspace)?;
         // npm prints the name of the archive as its last line.
         let printed = output(
             node.npm()?

@@ -2,46 +2,22 @@
 
 mod markdown;
 
-use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use crate::environment;
+use crate::generated::{self, Generated};
 use crate::process;
 use crate::test;
 use crate::workspace::Workspace;
 use markdown::{Block, Treatment};
 
-/// A page that a program of this repository prints.
-struct Page {
-    file: &'static str,
-    program: &'static str,
-    arguments: &'static [&'static str],
-}
-
-/// The one list of generated pages.
-const PAGES: &[Page] = &[Page {
-    file: "docs/configuration.md",
-    program: "github-mirror",
-    arguments: &["--print-config-docs"],
-}];
-
 const BLOCK_LIMIT: Duration = Duration::from_secs(600);
 
-/// What to do with a generated page that is not current.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Generated {
-    Write,
-    Compare,
-}
-
-pub(crate) fn task(workspace: &Workspace, generated: Generated) -> Result<(), String> {
+pub(crate) fn task(workspace: &Workspace, mode: Generated) -> Result<(), String> {
     test::build(workspace)?;
-    let mut problems = Vec::new();
-    for page in PAGES {
-        problems.extend(generate(workspace, page, generated).err());
-    }
+    let mut problems = generated::pages(workspace, mode);
     for file in workspace
         .files()?
         .iter()
@@ -66,27 +42,6 @@ pub(crate) fn task(workspace: &Workspace, generated: Generated) -> Result<(), St
         Ok(())
     } else {
         Err(problems.join("\n"))
-    }
-}
-
-fn generate(workspace: &Workspace, page: &Page, generated: Generated) -> Result<(), String> {
-    let mut command = Command::new(workspace.debug_folder().join(page.program));
-    let printed = process::output(command.current_dir(&workspace.root).args(page.arguments))?;
-    let path = workspace.root.join(page.file);
-    if fs::read_to_string(&path).is_ok_and(|found| found == printed) {
-        println!("{}: current", page.file);
-        return Ok(());
-    }
-    match generated {
-        Generated::Compare => Err(format!(
-            "{}: not current, run `cargo xtask docs`",
-            page.file
-        )),
-        Generated::Write => {
-            println!("{}: written", page.file);
-            fs::write(&path, printed)
-                .map_err(|error| format!("cannot write {}: {error}", page.file))
-        }
     }
 }
 
