@@ -138,13 +138,10 @@ fn flags(document: &Value, template: &str, get: &Value) -> Result<String, String
     if largest != 100 {
         let _ = write!(flags, " max={largest}");
     }
-    let wide = template
+    let mut wide = template
         .split('/')
         .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
-    if let Some(name) = wide
-        .filter(|name| WIDE_PARAMETERS.contains(name))
-        .next_back()
-    {
+    if let Some(name) = wide.rfind(|name| WIDE_PARAMETERS.contains(name)) {
         let optional = if MAY_END_EARLY.contains(&template) {
             "?"
         } else {
