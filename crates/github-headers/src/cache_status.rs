@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::names::CACHE_STATUS;
 use crate::structured::{self, BareItem, Item};
+use crate::syntax::trim_ows;
 
 /// What one cache says about one request.
 ///
@@ -224,14 +225,21 @@ impl CacheStatus {
         // RFC 9651 §4.2: lines are joined before they are parsed.
         let mut text = Vec::new();
         for line in lines {
-            if !text.is_empty() {
+            let line = trim_ows(line.as_ref());
+            if !text.is_empty() && !line.is_empty() {
                 text.extend_from_slice(b", ");
             }
-            text.extend_from_slice(line.as_ref());
+            text.extend_from_slice(line);
         }
-        let items = structured::parse_list(&text)
-            .map_err(|malformed| CacheStatusError::Malformed { offset: malformed.0 })?;
-        items.into_iter().enumerate().map(|(index, item)| Self::from_item(index + 1, item)).collect()
+        let items =
+            structured::parse_list(&text).map_err(|malformed| CacheStatusError::Malformed {
+                offset: malformed.0,
+            })?;
+        items
+            .into_iter()
+            .enumerate()
+            .map(|(index, item)| Self::from_item(index + 1, item))
+            .collect()
     }
 
     /// The members of a response; empty when it has no `Cache-Status`.
@@ -264,7 +272,9 @@ impl CacheStatus {
         for (key, value) in item.parameters {
             match (&*key, value) {
                 ("hit", BareItem::Boolean(value)) => hit = value,
-                ("fwd", BareItem::Token(reason)) => fwd = Some(Fwd::parse(&reason).ok_or(bad("fwd"))?),
+                ("fwd", BareItem::Token(reason)) => {
+                    fwd = Some(Fwd::parse(&reason).ok_or(bad("fwd"))?)
+                }
                 ("fwd-status", BareItem::Integer(code)) => {
                     let code = u16::try_from(code).map_err(|_| bad("fwd-status"))?;
                     let code = StatusCode::from_u16(code).map_err(|_| bad("fwd-status"))?;
@@ -274,7 +284,9 @@ impl CacheStatus {
                 ("collapsed", BareItem::Boolean(value)) => status.collapsed = value,
                 ("ttl", BareItem::Integer(seconds)) => status.ttl = Some(seconds),
                 ("key", BareItem::String(text)) => status.key = Some(text),
-                ("detail", BareItem::String(text) | BareItem::Token(text)) => status.detail = Some(text),
+                ("detail", BareItem::String(text) | BareItem::Token(text)) => {
+                    status.detail = Some(text)
+                }
                 (known, value) => match PARAMETERS.iter().find(|name| **name == known) {
                     Some(name) => return Err(bad(name)),
                     None => status.extensions.push((key, value)),
@@ -295,7 +307,9 @@ impl CacheStatus {
         let mut add = |key: &str, value| parameters.push((key.into(), value));
         match self.handling {
             Some(Handling::Hit) => add("hit", BareItem::Boolean(true)),
-            Some(Handling::Forwarded(reason)) => add("fwd", BareItem::Token(reason.as_str().into())),
+            Some(Handling::Forwarded(reason)) => {
+                add("fwd", BareItem::Token(reason.as_str().into()))
+            }
             None => {}
         }
         if let Some(status) = self.fwd_status {
@@ -317,12 +331,23 @@ impl CacheStatus {
             add("detail", BareItem::token_or_string(detail));
         }
         parameters.extend(self.extensions.iter().cloned());
-        Item { value: BareItem::token_or_string(&self.cache), parameters }
+        Item {
+            value: BareItem::token_or_string(&self.cache),
+            parameters,
+        }
     }
 }
 
-const PARAMETERS: [&str; 8] =
-    ["hit", "fwd", "fwd-status", "stored", "collapsed", "ttl", "key", "detail"];
+const PARAMETERS: [&str; 8] = [
+    "hit",
+    "fwd",
+    "fwd-status",
+    "stored",
+    "collapsed",
+    "ttl",
+    "key",
+    "detail",
+];
 
 impl fmt::Display for CacheStatus {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -358,7 +383,9 @@ impl Fwd {
     }
 
     fn parse(token: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.as_str() == token)
+        Self::ALL
+            .into_iter()
+            .find(|reason| reason.as_str() == token)
     }
 }
 
@@ -370,7 +397,16 @@ impl fmt::Display for Fwd {
 
 /// What a structured string can hold (RFC 9651 §3.3.3).
 fn printable(text: &str) -> Box<str> {
-    text.chars().map(|character| if matches!(character, ' '..='~') { character } else { '?' }).collect::<String>().into()
+    text.chars()
+        .map(|character| {
+            if matches!(character, ' '..='~') {
+                character
+            } else {
+                '?'
+            }
+        })
+        .collect::<String>()
+        .into()
 }
 
 #[cfg(test)]

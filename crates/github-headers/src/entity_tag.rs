@@ -67,7 +67,10 @@ impl EntityTag {
             .and_then(|rest| rest.strip_suffix(b"\""))
             .ok_or(EntityTagError::Unquoted)?;
         check_opaque(opaque)?;
-        Ok(Self { weak, text: header_value(text)? })
+        Ok(Self {
+            weak,
+            text: header_value(text)?,
+        })
     }
 
     /// A strong tag around `opaque`, which comes without quotes.
@@ -92,7 +95,10 @@ impl EntityTag {
         text.extend_from_slice(prefix);
         text.extend_from_slice(opaque);
         text.push(b'"');
-        Ok(Self { weak: prefix.len() > 1, text: header_value(&text)? })
+        Ok(Self {
+            weak: prefix.len() > 1,
+            text: header_value(&text)?,
+        })
     }
 
     /// The text between the quotes.
@@ -131,13 +137,21 @@ impl EntityTag {
     /// The same tag marked weak, as a proxy must send it after it changed the encoding or the bytes of a body.
     #[must_use]
     pub fn as_weak(&self) -> Self {
-        if self.weak { self.clone() } else { Self::weak(self.opaque()).unwrap_or_else(|_| self.clone()) }
+        if self.weak {
+            self.clone()
+        } else {
+            Self::weak(self.opaque()).unwrap_or_else(|_| self.clone())
+        }
     }
 
     /// The same tag without the weak mark, as GitHub repeats it on a 304.
     #[must_use]
     pub fn as_strong(&self) -> Self {
-        if self.weak { Self::strong(self.opaque()).unwrap_or_else(|_| self.clone()) } else { self.clone() }
+        if self.weak {
+            Self::strong(self.opaque()).unwrap_or_else(|_| self.clone())
+        } else {
+            self.clone()
+        }
     }
 
     /// The tag as a field value, without copying it.
@@ -154,7 +168,9 @@ fn check_opaque(opaque: &[u8]) -> Result<(), EntityTagError> {
     }
     match std::str::from_utf8(opaque) {
         Ok(_) => Ok(()),
-        Err(error) => Err(EntityTagError::ForbiddenByte { offset: error.valid_up_to() }),
+        Err(error) => Err(EntityTagError::ForbiddenByte {
+            offset: error.valid_up_to(),
+        }),
     }
 }
 
@@ -240,7 +256,9 @@ impl IfNoneMatch {
         let mut tags = Vec::new();
         let mut any = 0usize;
         for line in lines {
-            let elements = split_tags(line.as_ref()).map(trim_ows).filter(|element| !element.is_empty());
+            let elements = split_tags(line.as_ref())
+                .map(trim_ows)
+                .filter(|element| !element.is_empty());
             for element in elements {
                 if element == b"*" {
                     any += 1;
@@ -274,10 +292,13 @@ impl IfNoneMatch {
     /// Whether the current representation's tag is named, by weak comparison: a GET or HEAD then answers 304.
     ///
     /// `*` matches every tag: the caller has a representation, or it would have no tag to ask about.
+    ///
+    /// An empty tag is matched by no tag: `/notifications` sends `W/""` whatever its content, and a 304 because of it
+    /// would hide changes. Stricter than RFC 9110, hence never wrong, only larger.
     pub fn matches(&self, current: &EntityTag) -> bool {
         match self {
             Self::Any => true,
-            Self::Tags(tags) => tags.iter().any(|tag| tag.weak_eq(current)),
+            Self::Tags(tags) => !current.is_empty() && tags.iter().any(|tag| tag.weak_eq(current)),
         }
     }
 }

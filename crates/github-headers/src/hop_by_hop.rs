@@ -65,3 +65,123 @@ pub fn strip(headers: &mut HeaderMap) {
         headers.remove(name);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use http::header::{ACCEPT, AUTHORIZATION, ETAG};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(
+                name.parse::<HeaderName>().unwrap(),
+                value.parse::<HeaderValue>().unwrap(),
+            );
+        }
+        headers
+    }
+
+    #[track_caller]
+    fn check(before: &[(&str, &str)], after: &[(&str, &str)]) {
+        let mut stripped = headers(before);
+        strip(&mut stripped);
+        assert_eq!(stripped, headers(after), "{before:?}");
+    }
+
+    #[test]
+    fn the_usual_ones_go_on_their_own() {
+        for name in HOP_BY_HOP {
+            check(
+                &[
+                    (name.as_str(), "x"),
+                    (name.as_str(), "y"),
+                    ("etag", "\"a\""),
+                ],
+                &[("etag", "\"a\"")],
+            );
+        }
+    }
+
+    #[test]
+    fn those_that_connection_names_go_too() {
+        check(
+            &[
+                ("connection", "close , X-One,,x-two"),
+                ("connection", "X-Three"),
+                ("x-one", "1"),
+                ("x-one", "2"),
+                ("X-Two", "2"),
+                ("x-three", "3"),
+                ("x-four", "4"),
+            ],
+            &[("x-four", "4")],
+        );
+        check(
+            &[
+                ("connection", "keep-alive, upgrade"),
+                ("upgrade", "h2c"),
+                ("keep-alive", "timeout=5"),
+            ],
+            &[],
+        );
+        check(&[("connection", "not a name, \"x\", (")], &[]);
+    }
+
+    #[test]
+    fn end_to_end_headers_stay() {
+        let kept = [
+            ("accept", "*/*"),
+            ("etag", "W/\"a\""),
+            ("link", "<a>; rel=\"next\""),
+            ("via", "1.1 x"),
+            ("x-ratelimit-limit", "60"),
+            ("x-github-request-id", "A:B"),
+            ("content-encoding", "gzip"),
+            ("age", "0"),
+        ];
+        check(&kept, &kept);
+    }
+
+    /// A client must not be able to make its own request anonymous, or unframed, half-way.
+    #[test]
+    fn connection_cannot_remove_what_a_message_needs() {
+        for name in KEPT {
+            check(
+                &[("connection", name.as_str()), (name.as_str(), "x")],
+                &[(name.as_str(), "x")],
+            );
+        }
+        assert!(KEPT.contains(&AUTHORIZATION));
+        check(
+            &[
+                ("connection", "etag"),
+                (ETAG.as_str(), "\"a\""),
+                (ACCEPT.as_str(), "*/*"),
+            ],
+            &[("accept", "*/*")],
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn stripping_is_complete_and_stable(options: Vec<Vec<u8>>, named in "[a-z]{1,4}") {
+            let mut headers = headers(&[("x", "1"), (&named, "2"), ("te", "trailers")]);
+            headers.append(CONNECTION, named.parse().unwrap());
+            for option in options {
+                if let Ok(value) = HeaderValue::from_bytes(&option) {
+                    headers.append(CONNECTION, value);
+                }
+            }
+            strip(&mut headers);
+            prop_assert!(HOP_BY_HOP.iter().all(|name| !headers.contains_key(name)));
+            prop_assert!(KEPT.iter().any(|name| name.as_str() == named) || !headers.contains_key(&named));
+            let once = headers.clone();
+            strip(&mut headers);
+            prop_assert_eq!(headers, once);
+        }
+    }
+}

@@ -33,7 +33,7 @@ pub mod route;
 mod structured;
 mod syntax;
 
-pub use cache_status::{CacheStatus, CacheStatusError, Fwd};
+pub use cache_status::{CacheStatus, CacheStatusError, Fwd, Handling};
 pub use entity_tag::{EntityTag, EntityTagError, IfNoneMatch, IfNoneMatchError};
 pub use link::{IdForm, Link, LinkError, Links};
 pub use media_type::{ApiVersion, GithubMedia, MediaType, MediaTypeError};

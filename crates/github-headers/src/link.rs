@@ -123,19 +123,30 @@ impl Links {
         let mut rest = line;
         loop {
             let position = self.links.len() + 1;
-            let blank = rest.bytes().take_while(|&byte| is_ows(byte) || byte == b',').count();
+            let blank = rest
+                .bytes()
+                .take_while(|&byte| is_ows(byte) || byte == b',')
+                .count();
             let (lead, from_target) = rest.split_at(blank);
             if from_target.is_empty() {
-                self.lines.push(Line { end: self.links.len(), tail: lead.into() });
+                self.lines.push(Line {
+                    end: self.links.len(),
+                    tail: lead.into(),
+                });
                 return Ok(());
             }
-            let inside = from_target.strip_prefix('<').ok_or(LinkError::NoTarget { position })?;
-            let (target, after) =
-                inside.split_once('>').ok_or(LinkError::BadTarget { position })?;
+            let inside = from_target
+                .strip_prefix('<')
+                .ok_or(LinkError::NoTarget { position })?;
+            let (target, after) = inside
+                .split_once('>')
+                .ok_or(LinkError::BadTarget { position })?;
             if !is_target(target) {
                 return Err(LinkError::BadTarget { position });
             }
-            let end = split_outside_quotes(after.as_bytes(), b',').next().map_or(0, <[u8]>::len);
+            let end = split_outside_quotes(after.as_bytes(), b',')
+                .next()
+                .map_or(0, <[u8]>::len);
             let (suffix, remaining) = after.split_at(end);
             let parameters =
                 parse_parameters(suffix).ok_or(LinkError::BadParameter { position })?;
@@ -178,11 +189,18 @@ impl Links {
         if !is_target(target) {
             return Err(LinkError::BadTarget { position });
         }
-        if rel.is_empty() || !rel.bytes().all(|byte| matches!(byte, 0x20..=0x7E) && !b"\"\\".contains(&byte)) {
+        if rel.is_empty()
+            || !rel
+                .bytes()
+                .all(|byte| matches!(byte, 0x20..=0x7E) && !b"\"\\".contains(&byte))
+        {
             return Err(LinkError::BadParameter { position });
         }
         if self.lines.is_empty() {
-            self.lines.push(Line { end: 0, tail: "".into() });
+            self.lines.push(Line {
+                end: 0,
+                tail: "".into(),
+            });
         }
         let start = self.lines.iter().rev().nth(1).map_or(0, |line| line.end);
         let separator = if self.links.len() > start { ", " } else { "" };
@@ -222,7 +240,9 @@ impl Links {
     pub fn to_header_values(&self) -> Vec<HeaderValue> {
         let lines = (0..self.lines.len()).map(|index| self.line(index));
         // Control characters are refused on the way in, so no line is lost here.
-        lines.filter_map(|line| HeaderValue::try_from(line).ok()).collect()
+        lines
+            .filter_map(|line| HeaderValue::try_from(line).ok())
+            .collect()
     }
 
     /// Puts the links into `headers`, in place of any `Link` that was there.
@@ -235,7 +255,10 @@ impl Links {
 
     fn line(&self, index: usize) -> String {
         use fmt::Write as _;
-        let start = index.checked_sub(1).and_then(|before| self.lines.get(before)).map_or(0, |line| line.end);
+        let start = index
+            .checked_sub(1)
+            .and_then(|before| self.lines.get(before))
+            .map_or(0, |line| line.end);
         let mut text = String::new();
         if let Some(line) = self.lines.get(index) {
             for link in self.links.get(start..line.end).unwrap_or_default() {
@@ -256,7 +279,9 @@ impl Link {
 
     /// The relations of this link: those of its first `rel`, later ones are ignored (RFC 8288 §3.3).
     pub fn rels(&self) -> impl Iterator<Item = &str> {
-        self.parameter("rel").unwrap_or_default().split_ascii_whitespace()
+        self.parameter("rel")
+            .unwrap_or_default()
+            .split_ascii_whitespace()
     }
 
     /// Whether the link has this relation, compared without case.
@@ -273,7 +298,9 @@ impl Link {
 
     /// All parameters in order, unquoted, the unknown ones too.
     pub fn parameters(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
-        self.parameters.iter().map(|(name, value)| (&**name, value.as_deref()))
+        self.parameters
+            .iter()
+            .map(|(name, value)| (&**name, value.as_deref()))
     }
 }
 
@@ -361,9 +388,9 @@ fn unquote(rest: &[u8]) -> Option<Box<str>> {
     loop {
         match bytes.next()? {
             b'"' => break,
-            b'\\' => text.push(bytes.next()?),
-            byte if byte.is_ascii_control() && byte != b'\t' => return None,
-            byte => text.push(byte),
+            b'\\' => text.push(bytes.next().filter(is_quotable)?),
+            byte if is_quotable(&byte) => text.push(byte),
+            _ => return None,
         }
     }
     if bytes.next().is_some() {
@@ -372,9 +399,17 @@ fn unquote(rest: &[u8]) -> Option<Box<str>> {
     String::from_utf8(text).ok().map(Into::into)
 }
 
+/// What a quoted string may hold, escaped or not.
+fn is_quotable(byte: &u8) -> bool {
+    *byte == b'\t' || !byte.is_ascii_control()
+}
+
 /// A value without quotes. Wider than `token`: older servers write `type=text/html` and urls unquoted.
 fn bare(value: &[u8]) -> Option<Box<str>> {
-    if value.iter().any(|byte| byte.is_ascii_control() || is_ows(*byte) || *byte == b'"') {
+    if value
+        .iter()
+        .any(|byte| byte.is_ascii_control() || is_ows(*byte) || *byte == b'"')
+    {
         return None;
     }
     std::str::from_utf8(value).ok().map(Into::into)

@@ -48,10 +48,16 @@ impl MediaType {
     /// When it is not `type/subtype`, or its parameters are not UTF-8.
     pub fn parse(text: impl AsRef<[u8]>) -> Result<Self, MediaTypeError> {
         let text = trim_ows(text.as_ref());
-        let end = text.iter().position(|&byte| byte == b';').unwrap_or(text.len());
+        let end = text
+            .iter()
+            .position(|&byte| byte == b';')
+            .unwrap_or(text.len());
         let (essence, parameters) = text.split_at(end);
         let essence = trim_ows(essence);
-        let slash = essence.iter().position(|&byte| byte == b'/').ok_or(MediaTypeError)?;
+        let slash = essence
+            .iter()
+            .position(|&byte| byte == b'/')
+            .ok_or(MediaTypeError)?;
         if !is_token(&essence[..slash]) || !is_token(&essence[slash + 1..]) {
             return Err(MediaTypeError);
         }
@@ -94,7 +100,10 @@ impl MediaType {
         split_outside_quotes(self.parameters.as_bytes(), b';').find_map(|parameter| {
             let parameter = std::str::from_utf8(trim_ows(parameter)).ok()?;
             let (known, value) = parameter.split_once('=')?;
-            known.trim().eq_ignore_ascii_case(name).then(|| value.trim().trim_matches('"'))
+            known
+                .trim()
+                .eq_ignore_ascii_case(name)
+                .then(|| value.trim().trim_matches('"'))
         })
     }
 
@@ -135,7 +144,11 @@ fn weight(text: &str) -> Option<u16> {
     if decimals.len() > 3 || !decimals.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    let thousandths = decimals.bytes().chain(*b"000").take(3).fold(0u16, |sum, digit| sum * 10 + u16::from(digit - b'0'));
+    let thousandths = decimals
+        .bytes()
+        .chain(*b"000")
+        .take(3)
+        .fold(0u16, |sum, digit| sum * 10 + u16::from(digit - b'0'));
     match (whole, thousandths) {
         ("0", thousandths) => Some(thousandths),
         ("1", 0) => Some(1000),

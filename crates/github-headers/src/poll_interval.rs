@@ -23,7 +23,9 @@ pub struct PollIntervalError;
 impl PollInterval {
     /// An interval of whole seconds; a fraction is rounded up, so that nobody polls too early.
     pub fn new(interval: Duration) -> Self {
-        let seconds = interval.as_secs().saturating_add(u64::from(interval.subsec_nanos() > 0));
+        let seconds = interval
+            .as_secs()
+            .saturating_add(u64::from(interval.subsec_nanos() > 0));
         Self(Duration::from_secs(seconds))
     }
 
@@ -58,5 +60,54 @@ impl PollInterval {
 impl From<PollInterval> for Duration {
     fn from(interval: PollInterval) -> Self {
         interval.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_are_whole_seconds() {
+        for (text, expected) in [
+            ("60", Ok(60)),
+            (" 300 ", Ok(300)),
+            ("0", Ok(0)),
+            ("99999999999999999999", Ok(u64::MAX)),
+        ] {
+            let expected = expected.map(|seconds| PollInterval::new(Duration::from_secs(seconds)));
+            assert_eq!(PollInterval::parse(text), expected, "{text}");
+        }
+        for bad in ["", "-60", "60.5", "1m", "60, 60"] {
+            assert_eq!(PollInterval::parse(bad), Err(PollIntervalError), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_fraction_is_rounded_up() {
+        assert_eq!(
+            PollInterval::new(Duration::from_millis(59_001)).to_header_value(),
+            "60"
+        );
+        assert_eq!(
+            PollInterval::new(Duration::from_secs(60)).to_header_value(),
+            "60"
+        );
+        assert_eq!(
+            PollInterval::new(Duration::MAX).duration(),
+            Duration::from_secs(u64::MAX)
+        );
+    }
+
+    #[test]
+    fn an_answer_without_the_header_says_nothing() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(PollInterval::from_headers(&headers), Ok(None));
+        let interval = PollInterval::new(Duration::from_secs(300));
+        headers.insert(X_POLL_INTERVAL, interval.to_header_value());
+        assert_eq!(PollInterval::from_headers(&headers), Ok(Some(interval)));
+        assert_eq!(Duration::from(interval), Duration::from_secs(300));
+        headers.insert(X_POLL_INTERVAL, HeaderValue::from_static("often"));
+        assert_eq!(PollInterval::from_headers(&headers), Err(PollIntervalError));
     }
 }

@@ -59,14 +59,22 @@ impl RateLimit {
         let reset = number(headers, X_RATELIMIT_RESET)?;
         let used = number(headers, X_RATELIMIT_USED)?;
         let resource = match headers.get(X_RATELIMIT_RESOURCE) {
-            Some(value) => Resource::parse(value).ok_or(RateLimitError { header: X_RATELIMIT_RESOURCE })?,
+            Some(value) => Resource::parse(value).ok_or(RateLimitError {
+                header: X_RATELIMIT_RESOURCE,
+            })?,
             None => Resource::Core,
         };
         let (Some(limit), Some(remaining), Some(reset)) = (limit, remaining, reset) else {
             return Ok(None);
         };
         let used = used.unwrap_or_else(|| limit.saturating_sub(remaining));
-        Ok(Some(Self { limit, remaining, used, reset, resource }))
+        Ok(Some(Self {
+            limit,
+            remaining,
+            used,
+            reset,
+            resource,
+        }))
     }
 
     /// Writes the five headers, in place of any that were there.
@@ -80,7 +88,9 @@ impl RateLimit {
 
     /// How long from `now` until the window ends; zero when it has.
     pub fn until_reset(&self, now: SystemTime) -> Duration {
-        let since_epoch = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        let since_epoch = now
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or(Duration::ZERO);
         Duration::from_secs(self.reset).saturating_sub(since_epoch)
     }
 
@@ -91,7 +101,9 @@ impl RateLimit {
 }
 
 fn number(headers: &HeaderMap, name: HeaderName) -> Result<Option<u64>, RateLimitError> {
-    let Some(value) = headers.get(&name) else { return Ok(None) };
+    let Some(value) = headers.get(&name) else {
+        return Ok(None);
+    };
     match parse_digits(trim_ows(value.as_bytes())) {
         Some(number) => Ok(Some(number)),
         None => Err(RateLimitError { header: name }),
@@ -178,7 +190,9 @@ impl Resource {
         if !is_token(name) || name.len() > LONGEST {
             return None;
         }
-        std::str::from_utf8(name).ok().map(|name| Self::Other(name.into()))
+        std::str::from_utf8(name)
+            .ok()
+            .map(|name| Self::Other(name.into()))
     }
 
     fn to_header_value(&self) -> HeaderValue {

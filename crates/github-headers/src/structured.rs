@@ -13,7 +13,7 @@ pub(crate) enum BareItem {
     Verbatim(Box<str>),
 }
 
-/// An item with its parameters, in order; a repeated key holds its last value at its last place (RFC 9651 §4.2.3.2).
+/// An item with its parameters, in order; a repeated key keeps its place and takes the last value (RFC 9651 §4.2.3.2).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Item {
     pub(crate) value: BareItem,
@@ -107,18 +107,25 @@ impl<'a> Cursor<'a> {
             } else {
                 BareItem::Boolean(true)
             };
-            parameters.retain(|(known, _)| *known != key);
-            parameters.push((key, value));
+            match parameters.iter_mut().find(|(known, _)| *known == key) {
+                Some((_, earlier)) => *earlier = value,
+                None => parameters.push((key, value)),
+            }
         }
         Ok(Item { value, parameters })
     }
 
     fn key(&mut self) -> Result<Box<str>, Malformed> {
-        if !self.peek().is_some_and(|byte| byte.is_ascii_lowercase() || byte == b'*') {
+        if !self
+            .peek()
+            .is_some_and(|byte| byte.is_ascii_lowercase() || byte == b'*')
+        {
             return Err(self.malformed());
         }
         let key = self.skip(|byte| {
-            byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-' | b'.' | b'*')
+            byte.is_ascii_lowercase()
+                || byte.is_ascii_digit()
+                || matches!(byte, b'_' | b'-' | b'.' | b'*')
         });
         Ok(ascii(key))
     }
@@ -153,7 +160,9 @@ impl<'a> Cursor<'a> {
         if !(1..=15).contains(&whole) {
             return Err(self.malformed());
         }
-        let number = ascii(&self.text[start..self.at]).parse().map_err(|_| self.malformed())?;
+        let number = ascii(&self.text[start..self.at])
+            .parse()
+            .map_err(|_| self.malformed())?;
         Ok(BareItem::Integer(number))
     }
 
@@ -230,11 +239,21 @@ impl BareItem {
     ///
     /// A string holds visible ASCII and spaces only (RFC 9651 §3.3.3); other characters become `?`.
     pub(crate) fn token_or_string(text: &str) -> Self {
-        if is_token(text) { Self::Token(text.into()) } else { Self::string(text) }
+        if is_token(text) {
+            Self::Token(text.into())
+        } else {
+            Self::string(text)
+        }
     }
 
     pub(crate) fn string(text: &str) -> Self {
-        let printable = |character: char| if matches!(character, ' '..='~') { character } else { '?' };
+        let printable = |character: char| {
+            if matches!(character, ' '..='~') {
+                character
+            } else {
+                '?'
+            }
+        };
         Self::String(text.chars().map(printable).collect::<String>().into())
     }
 
@@ -268,10 +287,12 @@ impl fmt::Display for BareItem {
 impl fmt::Display for Item {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.value.fmt(formatter)?;
-        self.parameters.iter().try_for_each(|(key, value)| match value {
-            BareItem::Boolean(true) => write!(formatter, "; {key}"),
-            value => write!(formatter, "; {key}={value}"),
-        })
+        self.parameters
+            .iter()
+            .try_for_each(|(key, value)| match value {
+                BareItem::Boolean(true) => write!(formatter, "; {key}"),
+                value => write!(formatter, "; {key}={value}"),
+            })
     }
 }
 

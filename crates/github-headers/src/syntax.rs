@@ -39,7 +39,9 @@ pub(crate) fn parse_digits(text: &[u8]) -> Option<u64> {
         return None;
     }
     Some(text.iter().fold(0u64, |number, digit| {
-        number.saturating_mul(10).saturating_add(u64::from(digit - b'0'))
+        number
+            .saturating_mul(10)
+            .saturating_add(u64::from(digit - b'0'))
     }))
 }
 

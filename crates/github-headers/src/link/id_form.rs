@@ -67,8 +67,15 @@ impl<'a> IdForm<'a> {
         }
         let (organization, rest) = number(path.strip_prefix("/organizations/")?)?;
         match rest.strip_prefix("/team/").and_then(number) {
-            Some((team, rest)) => Some(Self::Team { organization, team, rest }),
-            None => Some(Self::Organization { id: organization, rest }),
+            Some((team, rest)) => Some(Self::Team {
+                organization,
+                team,
+                rest,
+            }),
+            None => Some(Self::Organization {
+                id: organization,
+                rest,
+            }),
         }
     }
 }
@@ -93,4 +100,108 @@ fn number(text: &str) -> Option<(u64, &str)> {
         return None;
     }
     Some((segment.parse().ok()?, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn id_forms_are_told_from_name_forms() {
+        use IdForm::{Organization, Repository, Team, User};
+        for (url, expected) in [
+            (
+                "https://api.github.com/repositories/40763577",
+                Some(Repository {
+                    id: 40763577,
+                    rest: "",
+                }),
+            ),
+            (
+                "https://api.github.com/repositories/1/issues?page=2",
+                Some(Repository {
+                    id: 1,
+                    rest: "/issues",
+                }),
+            ),
+            (
+                "/repositories/1/contents/a%2Fb/c",
+                Some(Repository {
+                    id: 1,
+                    rest: "/contents/a%2Fb/c",
+                }),
+            ),
+            ("/repositories/1/", Some(Repository { id: 1, rest: "/" })),
+            (
+                "/organizations/9/public_members/u",
+                Some(Organization {
+                    id: 9,
+                    rest: "/public_members/u",
+                }),
+            ),
+            (
+                "/organizations/9/teams",
+                Some(Organization {
+                    id: 9,
+                    rest: "/teams",
+                }),
+            ),
+            (
+                "/organizations/9/team/8/members",
+                Some(Team {
+                    organization: 9,
+                    team: 8,
+                    rest: "/members",
+                }),
+            ),
+            (
+                "/organizations/9/team/8",
+                Some(Team {
+                    organization: 9,
+                    team: 8,
+                    rest: "",
+                }),
+            ),
+            (
+                "/organizations/9/team/core",
+                Some(Organization {
+                    id: 9,
+                    rest: "/team/core",
+                }),
+            ),
+            (
+                "/user/583231/repos?per_page=1",
+                Some(User {
+                    id: 583231,
+                    rest: "/repos",
+                }),
+            ),
+            (
+                "http://127.0.0.1:8080/api/v3/user/583231",
+                Some(User {
+                    id: 583231,
+                    rest: "",
+                }),
+            ),
+            ("https://api.github.com/user/repos", None),
+            ("https://api.github.com/repos/o/r", None),
+            ("https://api.github.com/repositories", None),
+            ("https://api.github.com/repositories?since=46", None),
+            ("https://api.github.com/repositories/", None),
+            ("https://api.github.com/repositories/+1", None),
+            (
+                "https://api.github.com/repositories/99999999999999999999",
+                None,
+            ),
+            (
+                "https://api.github.com/organizations/github/settings/billing/usage",
+                None,
+            ),
+            ("https://api.github.com/orgs/1/repos", None),
+            ("https://api.github.com", None),
+            ("", None),
+        ] {
+            assert_eq!(IdForm::of(url), expected, "{url}");
+        }
+    }
 }

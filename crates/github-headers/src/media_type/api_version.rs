@@ -42,14 +42,25 @@ impl ApiVersion {
     /// # Errors
     /// When the text has another shape.
     pub fn parse(text: impl AsRef<[u8]>) -> Result<Self, ApiVersionError> {
-        let date: [u8; 10] = trim_ows(text.as_ref()).try_into().map_err(|_| ApiVersionError)?;
-        let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = date else { return Err(ApiVersionError) };
-        if ![y1, y2, y3, y4, m1, m2, d1, d2].iter().all(u8::is_ascii_digit) {
+        let date: [u8; 10] = trim_ows(text.as_ref())
+            .try_into()
+            .map_err(|_| ApiVersionError)?;
+        let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = date else {
+            return Err(ApiVersionError);
+        };
+        if ![y1, y2, y3, y4, m1, m2, d1, d2]
+            .iter()
+            .all(u8::is_ascii_digit)
+        {
             return Err(ApiVersionError);
         }
         let month = (m1 - b'0') * 10 + (m2 - b'0');
         let day = (d1 - b'0') * 10 + (d2 - b'0');
-        if (1..=12).contains(&month) && (1..=31).contains(&day) { Ok(Self(date)) } else { Err(ApiVersionError) }
+        if (1..=12).contains(&month) && (1..=31).contains(&day) {
+            Ok(Self(date))
+        } else {
+            Err(ApiVersionError)
+        }
     }
 
     /// The version a request names, `None` when it names none (GitHub then takes [`DEFAULT`](Self::DEFAULT)).
@@ -57,7 +68,10 @@ impl ApiVersion {
     /// # Errors
     /// As [`parse`](Self::parse). Such a request is GitHub's to answer, not a cache's.
     pub fn from_headers(headers: &HeaderMap) -> Result<Option<Self>, ApiVersionError> {
-        headers.get(X_GITHUB_API_VERSION).map(Self::parse).transpose()
+        headers
+            .get(X_GITHUB_API_VERSION)
+            .map(Self::parse)
+            .transpose()
     }
 
     /// The date as text.

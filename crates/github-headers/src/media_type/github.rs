@@ -6,6 +6,7 @@ use http::HeaderMap;
 use http::header::ACCEPT;
 
 use super::MediaType;
+use crate::syntax::trim_ows;
 
 /// The representation that GitHub chooses for an `Accept` header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -72,23 +73,31 @@ impl GithubMedia {
     where
         L: AsRef<[u8]>,
     {
+        let mut asked = false;
+        let lines = lines
+            .into_iter()
+            .inspect(|line| asked |= !trim_ows(line.as_ref()).is_empty());
         let mut ranges = MediaType::accepted(lines);
-        if ranges.is_empty() {
+        if !asked {
             return Self::Json;
         }
         ranges.retain(|range| range.weight() > 0);
         // A stable sort keeps the order among equals.
         ranges.sort_by_key(|range| std::cmp::Reverse(range.weight()));
-        ranges.iter().map(Self::of_media_type).find(|media| *media != Self::Other).unwrap_or(Self::Other)
+        ranges
+            .iter()
+            .map(Self::of_media_type)
+            .find(|media| *media != Self::Other)
+            .unwrap_or(Self::Other)
     }
 
     /// The representation that one media type stands for.
     pub fn of_media_type(media_type: &MediaType) -> Self {
-        match media_type.essence() {
-            "*/*" | "application/*" | "application/json" => return Self::Json,
-            // Listed by GitHub as an alias of the raw and the text forms.
-            "text/html" | "text/plain" => return Self::Other,
-            _ => {}
+        if matches!(
+            media_type.essence(),
+            "*/*" | "application/*" | "application/json"
+        ) {
+            return Self::Json;
         }
         let Some(tail) = media_type.essence().strip_prefix("application/vnd.github") else {
             return Self::Other;
@@ -117,7 +126,9 @@ impl GithubMedia {
     /// What the body will consist of; `None` for [`Other`](Self::Other).
     pub fn body_kind(self) -> Option<BodyKind> {
         match self {
-            Self::Json | Self::Text | Self::Full | Self::Star | Self::Object => Some(BodyKind::Json),
+            Self::Json | Self::Text | Self::Full | Self::Star | Self::Object => {
+                Some(BodyKind::Json)
+            }
             Self::Diff | Self::Patch | Self::Sha => Some(BodyKind::Text),
             Self::Raw | Self::Html => Some(BodyKind::RouteDecides),
             Self::Other => None,

@@ -14,11 +14,7 @@ type NodeId = u32;
 #[derive(Debug)]
 pub(super) struct Table {
     nodes: Vec<Node>,
-    /// Leaked once with the table, so that routes are `'static` and free to copy.
-    entries: &'static [Entry],
-    /// Lines that could not be read; none, says a test.
-    #[cfg_attr(not(test), expect(dead_code, reason = "a test asserts that there are none"))]
-    pub(super) rejected: Vec<&'static str>,
+    entries: Vec<Entry>,
 }
 
 #[derive(Debug, Default)]
@@ -44,12 +40,8 @@ impl Table {
     fn read(text: &'static str) -> Self {
         let mut entries = Vec::new();
         let mut nodes = vec![Node::default()];
-        let mut rejected = Vec::new();
-        for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
-            let Some((entry, wide)) = read_line(line) else {
-                rejected.push(line);
-                continue;
-            };
+        // A test reads every line of the checked-in table; here a malformed one is no reason to panic.
+        for (entry, wide) in lines(text).filter_map(read_line) {
             let node = insert(&mut nodes, entry.template, wide);
             // The table holds a few hundred lines.
             node.entry = u32::try_from(entries.len()).ok();
@@ -58,21 +50,21 @@ impl Table {
         for node in &mut nodes {
             node.literals.sort_unstable();
         }
-        Self { nodes, entries: entries.leak(), rejected }
+        Self { nodes, entries }
     }
 
-    pub(super) fn entries(&self) -> impl Iterator<Item = &'static Entry> {
+    pub(super) fn entries(&'static self) -> impl Iterator<Item = &'static Entry> {
         self.entries.iter()
     }
 
     /// The entry for a path, which begins with a slash.
-    pub(super) fn find(&self, path: &str) -> Option<&'static Entry> {
+    pub(super) fn find(&'static self, path: &str) -> Option<&'static Entry> {
         let path = path.strip_prefix('/')?;
         self.entry(self.walk(0, (!path.is_empty()).then_some(path))?)
     }
 
     /// The entry for `rest` below the node of a template; `rest` is empty or begins with a slash.
-    pub(super) fn find_below(&self, template: &str, rest: &str) -> Option<&'static Entry> {
+    pub(super) fn find_below(&'static self, template: &str, rest: &str) -> Option<&'static Entry> {
         let mut at = 0;
         for segment in template.split('/').skip(1) {
             let node = self.node(at)?;
@@ -88,7 +80,7 @@ impl Table {
         self.nodes.get(id as usize)
     }
 
-    fn entry(&self, index: u32) -> Option<&'static Entry> {
+    fn entry(&'static self, index: u32) -> Option<&'static Entry> {
         self.entries.get(index as usize)
     }
 
@@ -107,7 +99,10 @@ impl Table {
             Some((segment, tail)) => (segment, Some(tail)),
             None => (rest, None),
         };
-        if let Some(found) = node.literal(segment).and_then(|below| self.walk(below, tail)) {
+        if let Some(found) = node
+            .literal(segment)
+            .and_then(|below| self.walk(below, tail))
+        {
             return Some(found);
         }
         match node.parameter? {
@@ -127,7 +122,9 @@ impl Table {
         if !node.literals.is_empty() || node.parameter.is_some() {
             for (at, _) in rest.rmatch_indices('/').take(LONGEST_SUFFIX) {
                 let suffix = &rest[at + 1..];
-                if at > 0 && let Some(found) = self.walk(below, Some(suffix)) {
+                if at > 0
+                    && let Some(found) = self.walk(below, Some(suffix))
+                {
                     return Some(found);
                 }
             }
@@ -138,20 +135,33 @@ impl Table {
 
 impl Node {
     fn literal(&self, segment: &str) -> Option<NodeId> {
-        let index = self.literals.binary_search_by(|(known, _)| (*known).cmp(segment)).ok()?;
+        let index = self
+            .literals
+            .binary_search_by(|(known, _)| (*known).cmp(segment))
+            .ok()?;
         self.literals.get(index).map(|(_, id)| *id)
     }
 }
 
 /// Finds or makes the node of a template. `wide` names the parameter that may hold slashes.
-fn insert<'a>(nodes: &'a mut Vec<Node>, template: &'static str, wide: Option<(&str, Reach)>) -> &'a mut Node {
+fn insert<'a>(
+    nodes: &'a mut Vec<Node>,
+    template: &'static str,
+    wide: Option<(&str, Reach)>,
+) -> &'a mut Node {
     let mut at = 0usize;
-    for segment in template.split('/').skip(1).filter(|segment| !segment.is_empty()) {
+    for segment in template
+        .split('/')
+        .skip(1)
+        .filter(|segment| !segment.is_empty())
+    {
         let fresh = nodes.len();
         let node = &mut nodes[at];
         let known = match parameter_name(segment) {
             Some(name) => {
-                let reach = wide.filter(|(wide, _)| *wide == name).map_or(Reach::Segment, |(_, reach)| reach);
+                let reach = wide
+                    .filter(|(wide, _)| *wide == name)
+                    .map_or(Reach::Segment, |(_, reach)| reach);
                 let (known, id) = node.parameter.get_or_insert((reach, fresh as NodeId));
                 // Templates share the node of a parameter under several names; the widest reach wins.
                 if *known == Reach::Segment {
@@ -177,6 +187,12 @@ fn insert<'a>(nodes: &'a mut Vec<Node>, template: &'static str, wide: Option<(&s
 
 fn parameter_name(segment: &str) -> Option<&str> {
     segment.strip_prefix('{')?.strip_suffix('}')
+}
+
+/// The lines that hold a route.
+fn lines(text: &'static str) -> impl Iterator<Item = &'static str> {
+    text.lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
 /// `template shape [paging] [per_page=N] [max=N] [rest=name | rest?=name]`.
@@ -210,4 +226,49 @@ fn read_line(line: &'static str) -> Option<(Entry, Option<(&'static str, Reach)>
         }
     }
     Some((entry, wide))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_of_the_table_is_read() {
+        let unread: Vec<_> = lines(TEXT)
+            .filter(|line| read_line(line).is_none())
+            .collect();
+        assert_eq!(unread, [""; 0]);
+        assert_eq!(TABLE.entries.len(), lines(TEXT).count());
+        assert!(TABLE.entries.len() > 600, "{}", TABLE.entries.len());
+    }
+
+    #[test]
+    fn malformed_lines_are_refused() {
+        for line in [
+            "",
+            "repos list",
+            "/x",
+            "/x array",
+            "/x list paged",
+            "/x list max=many",
+            "/x list rest",
+        ] {
+            assert_eq!(read_line(line), None, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_template_longer_than_the_suffix_bound_would_be_lost() {
+        // walk_rest() looks at four segments behind a parameter of several segments.
+        for line in lines(TEXT) {
+            let Some((entry, Some((name, _)))) = read_line(line) else {
+                continue;
+            };
+            let after = entry
+                .template
+                .split_once(&format!("{{{name}}}"))
+                .map_or("", |(_, after)| after);
+            assert!(after.matches('/').count() <= 4, "{}", entry.template);
+        }
+    }
 }
