@@ -1,5 +1,6 @@
 //! `cargo xtask ci`: everything that must hold before a merge, timed, to the end even after a failure.
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::environment::Stopwatch;
@@ -15,44 +16,21 @@ const PUBLISHED: [&str; 3] = ["github-headers", "cache-backends", "github-condit
 
 const EXAMPLE_LIMIT: Duration = Duration::from_secs(120);
 
-struct Step {
-    name: &'static str,
-    run: fn(&Workspace) -> Result<(), String>,
-}
+type Step = fn(&Workspace) -> Result<(), String>;
 
-const AFTER_TESTS: &[Step] = &[
-    Step {
-        name: "format",
-        run: format,
-    },
-    Step {
-        name: "clippy",
-        run: clippy,
-    },
-    Step {
-        name: "rustdoc",
-        run: rustdoc,
-    },
-    Step {
-        name: "walls",
-        run: walls::task,
-    },
-    Step {
-        name: "features",
-        run: features,
-    },
-    Step {
-        name: "examples",
-        run: examples,
-    },
-    Step {
-        name: "routes",
-        run: |workspace| generated::route_table(workspace, Generated::Compare),
-    },
-    Step {
-        name: "docs",
-        run: |workspace| docs::task(workspace, Generated::Compare),
-    },
+const AFTER_TESTS: &[(&str, Step)] = &[
+    ("format", format),
+    ("clippy", clippy),
+    ("rustdoc", rustdoc),
+    ("walls", walls::task),
+    ("features", features),
+    ("examples", examples),
+    ("routes", |workspace| {
+        generated::route_table(workspace, Generated::Compare)
+    }),
+    ("docs", |workspace| {
+        docs::task(workspace, Generated::Compare)
+    }),
 ];
 
 struct Outcome {
@@ -61,15 +39,15 @@ struct Outcome {
     problem: Option<String>,
 }
 
-pub(crate) fn task(workspace: &Workspace) -> Result<(), String> {
+pub(crate) fn task(workspace: &Workspace) -> ExitCode {
     let mut tally = Tally::default();
     let mut outcomes = vec![timed("test", || {
         let report = test::run(workspace, &[]);
         tally = report.tally;
         report.problem
     })];
-    for step in AFTER_TESTS {
-        outcomes.push(timed(step.name, || (step.run)(workspace).err()));
+    for (name, step) in AFTER_TESTS {
+        outcomes.push(timed(name, || step(workspace).err()));
     }
     println!("\n{}", table(&outcomes));
     let first = outcomes
@@ -80,10 +58,7 @@ pub(crate) fn task(workspace: &Workspace) -> Result<(), String> {
     }
     // The last line on either way: machines read it.
     println!("{tally}");
-    match first {
-        None => Ok(()),
-        Some((name, _)) => Err(format!("{name} failed")),
-    }
+    first.map_or(ExitCode::SUCCESS, |_| ExitCode::FAILURE)
 }
 
 fn timed(name: &'static str, run: impl FnOnce() -> Option<String>) -> Outcome {

@@ -34,7 +34,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match dispatch(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(message) => {
             eprintln!("xtask: {message}");
             ExitCode::FAILURE
@@ -42,20 +42,20 @@ fn main() -> ExitCode {
     }
 }
 
-fn dispatch(arguments: &[&str]) -> Result<(), String> {
+fn dispatch(arguments: &[&str]) -> Result<ExitCode, String> {
     match arguments {
         [] | ["help" | "--help" | "-h"] => {
             println!("{HELP}");
-            Ok(())
         }
-        ["test", filters @ ..] => test::task(&Workspace::load()?, filters),
-        ["ci"] => ci::task(&Workspace::load()?),
-        ["walls"] => walls::task(&Workspace::load()?),
-        ["docs"] => docs::task(&Workspace::load()?, Generated::Write),
-        ["docs", "--check"] => docs::task(&Workspace::load()?, Generated::Compare),
-        ["routes"] => generated::route_table(&Workspace::load()?, Generated::Write),
-        ["routes", "--check"] => generated::route_table(&Workspace::load()?, Generated::Compare),
-        ["tools"] => tools::task(&Workspace::load()?),
-        other => Err(format!("unknown task `{}`\n\n{HELP}", other.join(" "))),
+        ["test", filters @ ..] => return Ok(test::task(&Workspace::load()?, filters)),
+        ["ci"] => return Ok(ci::task(&Workspace::load()?)),
+        ["walls"] => walls::task(&Workspace::load()?)?,
+        ["docs"] => docs::task(&Workspace::load()?, Generated::Write)?,
+        ["docs", "--check"] => docs::task(&Workspace::load()?, Generated::Compare)?,
+        ["routes"] => generated::route_table(&Workspace::load()?, Generated::Write)?,
+        ["routes", "--check"] => generated::route_table(&Workspace::load()?, Generated::Compare)?,
+        ["tools"] => tools::task(&Workspace::load()?)?,
+        other => return Err(format!("unknown task `{}`\n\n{HELP}", other.join(" "))),
     }
+    Ok(ExitCode::SUCCESS)
 }

@@ -206,3 +206,163 @@ fn resolve<'a>(document: &'a Value, mut value: &'a Value) -> Result<&'a Value, S
     }
     Err("a chain of references has no end".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn ok(schema: Value) -> Value {
+        json!({"200": {"content": {"application/json": {"schema": schema}}}})
+    }
+
+    #[track_caller]
+    fn check(template: &str, get: Value, expected: &str) {
+        let document = json!({
+            "paths": {template: {"get": get, "post": {}}, "/only/post": {"post": {}}},
+            "components": {
+                "parameters": {
+                    "per-page": {"name": "per_page", "in": "query", "description": "The number of results per page (max 100).", "schema": {"default": 30}},
+                    "page": {"name": "page", "in": "query", "schema": {"type": "integer"}},
+                },
+                "schemas": {"user": {"type": "object"}, "users": {"type": "array"}},
+                "responses": {"users": ok(json!({"type": "array"}))["200"]},
+            },
+        });
+        let table = table(&document).unwrap();
+        let line = table
+            .lines()
+            .find(|line| line.split(' ').next() == Some(template));
+        assert_eq!(
+            line.and_then(|line| line.strip_prefix(template))
+                .map(str::trim),
+            Some(expected),
+            "{table}"
+        );
+        assert!(!table.contains("/only/post"));
+    }
+
+    #[test]
+    fn the_shape_is_that_of_the_200_answer() {
+        check(
+            "/a",
+            json!({"responses": ok(json!({"type": "array"}))}),
+            "list",
+        );
+        check(
+            "/a",
+            json!({"responses": ok(json!({"$ref": "#/components/schemas/user"}))}),
+            "object",
+        );
+        check(
+            "/a",
+            json!({"responses": {"200": {"$ref": "#/components/responses/users"}}}),
+            "list",
+        );
+        check("/a", json!({"responses": {"204": {}}}), "unknown");
+        check(
+            "/a",
+            json!({"responses": {"200": {"content": {"text/plain": {}}}}}),
+            "unknown",
+        );
+        check(
+            "/a",
+            json!({"responses": ok(json!({"type": "string"}))}),
+            "unknown",
+        );
+    }
+
+    #[test]
+    fn a_choice_has_a_shape_when_all_agree() {
+        let user = json!({"$ref": "#/components/schemas/user"});
+        let users = json!({"$ref": "#/components/schemas/users"});
+        check(
+            "/a",
+            json!({"responses": ok(json!({"anyOf": [users, users]}))}),
+            "list",
+        );
+        check(
+            "/a",
+            json!({"responses": ok(json!({"oneOf": [user, {"type": "object"}]}))}),
+            "object",
+        );
+        check(
+            "/a",
+            json!({"responses": ok(json!({"oneOf": [user, users]}))}),
+            "unknown",
+        );
+        check(
+            "/a",
+            json!({"responses": ok(json!({"properties": {}}))}),
+            "object",
+        );
+    }
+
+    #[test]
+    fn pages_and_their_sizes() {
+        let list = ok(json!({"type": "array"}));
+        let usual = json!([{"$ref": "#/components/parameters/per-page"}, {"$ref": "#/components/parameters/page"}]);
+        check(
+            "/a",
+            json!({"responses": list, "parameters": usual}),
+            "list pages",
+        );
+        let small = json!([
+            {"name": "per_page", "in": "query", "description": "Per page (max 50).", "schema": {"default": 15}},
+            {"name": "after", "in": "query"},
+        ]);
+        check(
+            "/a",
+            json!({"responses": list, "parameters": small}),
+            "list cursor per_page=15 max=50",
+        );
+        let id = json!([{"name": "since", "in": "query", "schema": {"type": "integer"}}]);
+        check(
+            "/repositories",
+            json!({"responses": list, "parameters": id}),
+            "list since per_page=100",
+        );
+        let time = json!([{"name": "since", "in": "query", "schema": {"type": "string"}}, {"name": "page", "in": "path"}]);
+        check("/a", json!({"responses": list, "parameters": time}), "list");
+    }
+
+    #[test]
+    fn parameters_that_hold_slashes() {
+        let get = json!({"responses": {}});
+        check(
+            "/repos/{owner}/{repo}/contents/{path}",
+            get.clone(),
+            "unknown rest?=path",
+        );
+        check(
+            "/repos/{owner}/{repo}/git/ref/{ref}",
+            get.clone(),
+            "unknown rest=ref",
+        );
+        check("/gists/{gist_id}", get, "unknown");
+    }
+
+    #[test]
+    fn second_spellings_are_left_out_and_undescribed_routes_added() {
+        let document = json!({"paths": {"/c/{base}...{head}": {"get": {"responses": {}}}}});
+        let table = table(&document).unwrap();
+        assert!(!table.contains("{base}"), "{table}");
+        assert!(
+            table.contains("\n/repos/{owner}/{repo}/git/refs list pages\n"),
+            "{table}"
+        );
+    }
+
+    #[test]
+    fn broken_descriptions_are_errors() {
+        assert!(table(&json!({})).is_err());
+        let lost = json!({"paths": {"/a": {"get": {"responses": {"200": {"$ref": "#/nowhere"}}}}}});
+        assert_eq!(table(&lost), Err("#/nowhere leads nowhere".to_owned()));
+        let circle = json!({"paths": {"/a": {"get": {"responses": {"200": {"$ref": "#/a"}}}}}, "a": {"$ref": "#/a"}});
+        assert_eq!(
+            table(&circle),
+            Err("a chain of references has no end".to_owned())
+        );
+    }
+}

@@ -18,9 +18,10 @@ pub(crate) struct Tally {
 impl Tally {
     /// Adds the counts of `line` if it is a summary line of `runner`.
     pub(crate) fn read(&mut self, runner: Runner, line: &str) {
+        let line = without_colours(line);
         let found = match runner {
-            Runner::Nextest => nextest(line),
-            Runner::Libtest => libtest(line),
+            Runner::Nextest => nextest(&line),
+            Runner::Libtest => libtest(&line),
         };
         if let Some(found) = found {
             *self = self.plus(found);
@@ -83,6 +84,16 @@ fn sum(counts: &str, separator: char) -> Tally {
     tally
 }
 
+/// Terminals are told colours by `ESC [ .. m`.
+fn without_colours(line: &str) -> String {
+    let mut parts = line.split("\u{1b}[");
+    let mut kept = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        kept.push_str(part.split_once('m').map_or(part, |(_, rest)| rest));
+    }
+    kept
+}
+
 fn without_brackets(text: &str) -> String {
     let mut depth = 0_u32;
     let mut kept = String::new();
@@ -134,6 +145,11 @@ mod tests {
         check(
             "        PASS [   0.012s] xtask tally::tests::summaries",
             0,
+            0,
+        );
+        check(
+            "\u{1b}[32;1m     Summary\u{1b}[0m [   0.012s] \u{1b}[1m5\u{1b}[0m tests run: \u{1b}[1m5\u{1b}[0m \u{1b}[32;1mpassed\u{1b}[0m, \u{1b}[1m0\u{1b}[0m skipped",
+            5,
             0,
         );
         // The output of a failed test, repeated by nextest.

@@ -1,5 +1,8 @@
 //! `cargo xtask test`: the one test command, on a fresh machine and on yours.
 
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
 use crate::environment::{self, Place};
 use crate::process::{self, cargo};
 use crate::tally::{Runner, Tally};
@@ -22,10 +25,16 @@ impl Report {
     }
 }
 
-pub(crate) fn task(workspace: &Workspace, filters: &[&str]) -> Result<(), String> {
+/// The totals are the last line on either way.
+pub(crate) fn task(workspace: &Workspace, filters: &[&str]) -> ExitCode {
     let report = run(workspace, filters);
+    if let Some(problem) = &report.problem {
+        println!("FAILED: {problem}");
+    }
     println!("{}", report.tally);
-    report.problem.map_or(Ok(()), Err)
+    report
+        .problem
+        .map_or(ExitCode::SUCCESS, |_| ExitCode::FAILURE)
 }
 
 pub(crate) fn run(workspace: &Workspace, filters: &[&str]) -> Report {
@@ -116,6 +125,10 @@ fn doctests(tools: &Tools, filters: &[&str]) -> Report {
 
 fn counted(tools: &Tools, runner: Runner, mut command: std::process::Command) -> Report {
     let mut tally = Tally::default();
+    if std::io::stderr().is_terminal() {
+        // The runners see a pipe and would turn colours off.
+        command.env("CARGO_TERM_COLOR", "always");
+    }
     let status = process::stream(tools.apply(&mut command), |line| tally.read(runner, line));
     match status {
         Ok(status) if status.success() && tally.failed == 0 => Report {
