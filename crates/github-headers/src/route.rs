@@ -15,6 +15,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 
 use crate::link::IdForm;
+use crate::syntax::plain_path;
 
 /// The route of one GET path. One word, free to copy and cheap to compare.
 ///
@@ -82,11 +83,7 @@ impl Route {
 
     /// The route of a GET path; a query or fragment is ignored. Allocates nothing, never panics.
     pub fn of(path: &str) -> Self {
-        let path = &path[..path.find(['?', '#']).unwrap_or(path.len())];
-        let path = match path.strip_prefix("/api/v3") {
-            Some(rest) if rest.starts_with('/') => rest,
-            _ => path,
-        };
+        let path = plain_path(path);
         let entry = table::TABLE.find(path).or_else(|| match IdForm::of(path)? {
             IdForm::Repository { rest, .. } => {
                 table::TABLE.find_below("/repos/{owner}/{repo}", rest)

@@ -45,6 +45,19 @@ pub(crate) fn parse_digits(text: &[u8]) -> Option<u64> {
     }))
 }
 
+/// A path without query and fragment, and without the `/api/v3` that enterprise-style clients put before it.
+pub(crate) fn plain_path(path: &str) -> &str {
+    let end = path
+        .bytes()
+        .position(|byte| matches!(byte, b'?' | b'#'))
+        .unwrap_or(path.len());
+    let path = &path[..end];
+    match path.strip_prefix("/api/v3") {
+        Some(rest) if rest.starts_with('/') => rest,
+        _ => path,
+    }
+}
+
 /// Splits at `separator`, but not inside a quoted string, where a backslash escapes (RFC 9110 §5.6.4).
 pub(crate) fn split_outside_quotes(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     let mut quoted = false;
@@ -83,6 +96,21 @@ mod tests {
             (" 5", None),
         ] {
             assert_eq!(parse_digits(text.as_bytes()), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_plain_path_has_no_query_and_no_prefix() {
+        for (path, expected) in [
+            ("/events", "/events"),
+            ("/events?page=2#x", "/events"),
+            ("/events#x?y", "/events"),
+            ("/api/v3/events", "/events"),
+            ("/api/v3?x", "/api/v3"),
+            ("/api/v30/events", "/api/v30/events"),
+            ("", ""),
+        ] {
+            assert_eq!(plain_path(path), expected, "{path}");
         }
     }
 

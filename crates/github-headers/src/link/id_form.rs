@@ -1,5 +1,7 @@
 //! GitHub's id-form urls: what `Link` and redirects call a resource instead of its name.
 
+use crate::syntax::plain_path;
+
 /// A url whose owner is named by number.
 ///
 /// `Link` on `/repos/o/r/x` points to `https://api.github.com/repositories/{id}/x`, on `/orgs/o/x` to
@@ -80,17 +82,12 @@ impl<'a> IdForm<'a> {
     }
 }
 
-/// The path of a url, without scheme, authority, query, fragment and the `/api/v3` of enterprise-style clients.
+/// The path of a url, without scheme, authority and the rest that [`plain_path`] cuts off.
 fn path_of(path_or_url: &str) -> &str {
-    let path = match path_or_url.split_once("://") {
+    plain_path(match path_or_url.split_once("://") {
         Some((_, after)) => after.find('/').map_or("", |slash| &after[slash..]),
         None => path_or_url,
-    };
-    let path = &path[..path.find(['?', '#']).unwrap_or(path.len())];
-    match path.strip_prefix("/api/v3") {
-        Some(rest) if rest.starts_with('/') => rest,
-        _ => path,
-    }
+    })
 }
 
 /// A leading segment of digits only, and what follows it.
