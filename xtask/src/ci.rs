@@ -1,6 +1,6 @@
 //! `cargo xtask ci`: everything that must hold before a merge, timed, to the end even after a failure.
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use crate::environment::Stopwatch;
@@ -160,12 +160,13 @@ fn examples(workspace: &Workspace) -> Result<(), String> {
     }
     let mut problems = Vec::new();
     for program in programs {
-        println!("--- {}", program.file_name().unwrap_or_default().display());
-        let mut command = std::process::Command::new(&program);
+        let name = program.file_name().unwrap_or_default().display();
+        println!("--- {name}");
+        let mut command = Command::new(&program);
         if let Err(problem) =
             process::run_group(command.current_dir(&workspace.root), EXAMPLE_LIMIT)
         {
-            problems.push(problem);
+            problems.push(format!("{name}: {problem}"));
         }
     }
     if problems.is_empty() {

@@ -115,6 +115,9 @@ where
 }
 
 /// Runs in a process group of its own and kills that group at the end, whatever it left running.
+///
+/// # Errors
+/// How it ended, without its name: a script is too long to repeat.
 pub(crate) fn run_group(command: &mut Command, limit: Duration) -> Result<(), String> {
     command.stdin(Stdio::null()).process_group(0);
     let mut child = command

@@ -105,26 +105,18 @@ fn pip_install(environment: &Path, requirements: &Path) -> Result<(), String> {
 }
 
 fn base_python() -> Result<PathBuf, String> {
-    let can_make_environments = |program: &Path| {
+    let can_make_environments = |program: &PathBuf| {
         output(Command::new(program).args(["-c", "import venv, ensurepip"])).is_ok()
     };
-    for attempt in [Attempt::AsIs, Attempt::AfterApt] {
-        if attempt == Attempt::AfterApt {
-            apt_install(&["python3", "python3-venv"])?;
-        }
-        if let Some(found) =
-            environment::find_program("python3").filter(|it| can_make_environments(it))
-        {
-            return Ok(found);
-        }
+    let usable = || environment::find_program("python3").filter(can_make_environments);
+    if let Some(found) = usable() {
+        return Ok(found);
     }
-    Err("python3 with `venv` is missing: install Python 3.9 or newer (Debian, Ubuntu: `apt-get install python3-venv`)".to_owned())
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Attempt {
-    AsIs,
-    AfterApt,
+    apt_install(&["python3", "python3-venv"])?;
+    usable().ok_or_else(|| {
+        "python3 with `venv` is missing: install Python 3.9 or newer (Debian, Ubuntu: `apt-get install python3-venv`)"
+            .to_owned()
+    })
 }
 
 /// Only as root on a Debian-like machine, which is what a container is; elsewhere the caller's message says what to do.

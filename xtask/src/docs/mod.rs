@@ -2,7 +2,6 @@
 
 mod markdown;
 
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -18,11 +17,8 @@ const BLOCK_LIMIT: Duration = Duration::from_secs(600);
 pub(crate) fn task(workspace: &Workspace, mode: Generated) -> Result<(), String> {
     test::build(workspace)?;
     let mut problems = generated::pages(workspace, mode);
-    for file in workspace
-        .files()?
-        .iter()
-        .filter(|file| file.ends_with(".md"))
-    {
+    let files = workspace.files()?;
+    for file in files.iter().filter(|file| file.ends_with(".md")) {
         let text = workspace.read(file)?;
         for (line, target) in
             markdown::dead_links(file, &text, |path| workspace.root.join(path).exists())
@@ -61,11 +57,8 @@ fn treat(workspace: &Workspace, file: &str, block: &Block) -> Result<(), String>
 
 /// A fresh shell in the repository root; what it leaves running ends with it.
 fn execute(workspace: &Workspace, script: &str) -> Result<(), String> {
-    let programs = [workspace.debug_folder(), workspace.target.join("release")];
-    let programs = programs
-        .into_iter()
-        .filter(|folder| Path::is_dir(folder))
-        .collect::<Vec<_>>();
+    let mut programs = vec![workspace.debug_folder(), workspace.target.join("release")];
+    programs.retain(|folder| folder.is_dir());
     let mut command = Command::new("bash");
     command
         .current_dir(&workspace.root)
@@ -73,10 +66,5 @@ fn execute(workspace: &Workspace, script: &str) -> Result<(), String> {
             "-o", "errexit", "-o", "nounset", "-o", "pipefail", "-o", "xtrace", "-c", script,
         ])
         .env("PATH", environment::path_with(&programs)?);
-    process::run_group(&mut command, BLOCK_LIMIT).map_err(|problem| {
-        // The script is in the page; its first line is enough to recognise it.
-        let first = script.lines().next().unwrap_or_default();
-        let reason = problem.rsplit("failed: ").next().unwrap_or_default();
-        format!("`{first}`..: {reason}")
-    })
+    process::run_group(&mut command, BLOCK_LIMIT)
 }

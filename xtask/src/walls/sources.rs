@@ -136,20 +136,20 @@ fn may_read_environment(path: &str) -> bool {
 }
 
 fn every_file(path: &str, text: &str, machine_paths: &[String]) -> Vec<Violation> {
-    let mut violations = Vec::new();
-    for (index, line) in text.lines().enumerate() {
-        for machine_path in machine_paths {
-            if has_path(line, machine_path) {
-                let message = format!("`{machine_path}` exists on one machine only");
-                violations.push(Violation {
-                    file: path.to_owned(),
-                    line: index + 1,
-                    message,
-                });
-            }
-        }
-    }
-    violations
+    let found = |line: &str| {
+        machine_paths
+            .iter()
+            .find(|machine_path| has_path(line, machine_path))
+    };
+    text.lines()
+        .enumerate()
+        .filter_map(|(index, line)| Some((index, found(line)?)))
+        .map(|(index, machine_path)| Violation {
+            file: path.to_owned(),
+            line: index + 1,
+            message: format!("`{machine_path}` exists on one machine only"),
+        })
+        .collect()
 }
 
 /// Whether `line` holds `path` as the beginning of an absolute path, and not as the middle of a url.
