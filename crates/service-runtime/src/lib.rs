@@ -10,9 +10,12 @@ pub mod config;
 pub mod drain;
 pub mod exit;
 pub mod listener;
+pub mod logs;
+pub mod metrics;
 pub mod secret;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use drain::{Drain, DrainReport, Readiness, Shutdown};
 pub use exit::Failure;
+pub use metrics::Metrics;
 pub use secret::Secret;

@@ -1,0 +1,8 @@
+//! The runtime as a client of its sockets and a caller of its functions sees it.
+
+mod client;
+mod drain;
+mod framing;
+mod limits;
+mod listening;
+mod tls;
