@@ -135,10 +135,9 @@ pub(crate) fn run_group(command: &mut Command, limit: Duration) -> Result<(), St
         .join()
         .map_err(|_| "the thread that waits for a program panicked".to_owned())?;
     match outcome {
-        Ok(status) => judge(
-            command,
-            status.map_err(|error| cannot_start(command, &error))?,
-        ),
+        Ok(Ok(status)) if status.success() => Ok(()),
+        Ok(Ok(status)) => Err(status.to_string()),
+        Ok(Err(error)) => Err(format!("cannot be waited for: {error}")),
         Err(_) => Err(format!("did not end within {} s", limit.as_secs())),
     }
 }
