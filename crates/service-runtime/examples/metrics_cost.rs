@@ -39,16 +39,25 @@ const BOUNDARIES: [f64; 18] = [
 fn main() {
     let metrics = Metrics::new("cost").expect("metrics can be set up");
     let user: Arc<str> = Arc::from("octocat");
-    let get =
-        Request { cache: "ONLINE_HIT", status: 200, method: "GET", user: Arc::clone(&user) };
+    let get = Request {
+        cache: "ONLINE_HIT",
+        status: 200,
+        method: "GET",
+        user: Arc::clone(&user),
+    };
 
-    let plain = metrics.meter().f64_histogram("plain_seconds").with_boundaries(BOUNDARIES.into());
+    let plain = metrics
+        .meter()
+        .f64_histogram("plain_seconds")
+        .with_boundaries(BOUNDARIES.into());
     let plain = plain.build();
     measure("OpenTelemetry histogram, attributes", || {
         plain.record(black_box(0.003), &black_box(&get).attributes());
     });
     let family = metrics.histograms::<Request>("family_seconds", "Family.", &BOUNDARIES);
-    measure("HistogramFamily", || family.record(black_box(&get), black_box(0.003)));
+    measure("HistogramFamily", || {
+        family.record(black_box(&get), black_box(0.003))
+    });
     let bound = family.bind(&get);
     measure("bound histogram", || bound.record(black_box(0.003)));
 
@@ -68,7 +77,13 @@ fn main() {
     let at = SystemClock.now();
     measure("access line", || {
         let url = format_args!("https://{}{}", "api.example.com", "/repos/octo/hello/pulls");
-        log.write(&Access { at, method: "GET", label: "CACHE_HIT", url: &url, extra: &[] });
+        log.write(&Access {
+            at,
+            method: "GET",
+            label: "CACHE_HIT",
+            url: &url,
+            extra: &[],
+        });
     });
     println!("lines dropped by the full buffer: {}", log.dropped_lines());
 

@@ -15,7 +15,10 @@ pub trait Clock: Send + Sync + 'static {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place where wall-clock time enters")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where wall-clock time enters"
+    )]
     fn now(&self) -> SystemTime {
         SystemTime::now()
     }
@@ -65,6 +68,9 @@ mod tests {
         let clock = ManualClock::at_unix_seconds(100);
         let other: Arc<dyn Clock> = Arc::new(clock.clone());
         clock.advance(Duration::from_secs(5));
-        assert_eq!(other.now(), SystemTime::UNIX_EPOCH + Duration::from_secs(105));
+        assert_eq!(
+            other.now(),
+            SystemTime::UNIX_EPOCH + Duration::from_secs(105)
+        );
     }
 }

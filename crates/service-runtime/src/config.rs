@@ -53,17 +53,29 @@ pub struct Alias {
 impl Alias {
     /// A variable whose text is the value.
     pub const fn text(name: &'static str, key: &'static str) -> Self {
-        Alias { name, key, read: |text| Ok(Setting::Text(text.to_owned())) }
+        Alias {
+            name,
+            key,
+            read: |text| Ok(Setting::Text(text.to_owned())),
+        }
     }
 
     /// A switch as shell scripts, Python and YAML write it: `True`, `1`, `yes`, `off`, ...
     pub const fn switch(name: &'static str, key: &'static str) -> Self {
-        Alias { name, key, read: read_switch }
+        Alias {
+            name,
+            key,
+            read: read_switch,
+        }
     }
 
     /// A list separated by colons or commas.
     pub const fn list(name: &'static str, key: &'static str) -> Self {
-        Alias { name, key, read: read_list }
+        Alias {
+            name,
+            key,
+            read: read_list,
+        }
     }
 }
 
@@ -76,7 +88,10 @@ fn read_switch(text: &str) -> Result<Setting, &'static str> {
 }
 
 fn read_list(text: &str) -> Result<Setting, &'static str> {
-    let parts = text.split([':', ',']).map(str::trim).filter(|part| !part.is_empty());
+    let parts = text
+        .split([':', ','])
+        .map(str::trim)
+        .filter(|part| !part.is_empty());
     Ok(Setting::List(parts.map(str::to_owned).collect()))
 }
 
@@ -134,7 +149,11 @@ impl Flag {
         key: &'static str,
         value: Option<V>,
     ) -> Option<Self> {
-        value.map(|value| Flag { name, key, value: value.into() })
+        value.map(|value| Flag {
+            name,
+            key,
+            value: value.into(),
+        })
     }
 }
 
@@ -166,15 +185,21 @@ impl Sources {
             None => None,
             Some(path) => Some(File {
                 path: path.to_owned(),
-                text: std::fs::read_to_string(path)
-                    .map_err(|source| Error::Unreadable { path: path.to_owned(), source })?,
+                text: std::fs::read_to_string(path).map_err(|source| Error::Unreadable {
+                    path: path.to_owned(),
+                    source,
+                })?,
             }),
         };
         // A variable that is not UTF-8 cannot be one of ours: all our values are text.
         let environment = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
-        Ok(Sources { file, environment, flags: flags.into_iter().collect() })
+        Ok(Sources {
+            file,
+            environment,
+            flags: flags.into_iter().collect(),
+        })
     }
 }
 
@@ -190,7 +215,9 @@ impl fmt::Debug for Sources {
 
 impl fmt::Debug for File {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("File").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("File")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
     }
 }
 

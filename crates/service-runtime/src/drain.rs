@@ -85,7 +85,10 @@ enum Wish {
 
 impl Shutdown {
     pub fn new() -> Self {
-        Shutdown { wish: Arc::new(watch::Sender::new(Wish::Run)), readiness: Readiness::default() }
+        Shutdown {
+            wish: Arc::new(watch::Sender::new(Wish::Run)),
+            readiness: Readiness::default(),
+        }
     }
 
     pub fn readiness(&self) -> Readiness {
@@ -143,7 +146,11 @@ impl Shutdown {
 
     async fn reached(&self, at_least: Wish) {
         // The sender lives in `self`, so the channel cannot close under us.
-        let _ = self.wish.subscribe().wait_for(|wish| *wish >= at_least).await;
+        let _ = self
+            .wish
+            .subscribe()
+            .wait_for(|wish| *wish >= at_least)
+            .await;
     }
 }
 
@@ -155,7 +162,9 @@ impl Default for Shutdown {
 
 impl fmt::Debug for Shutdown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shutdown").field("wish", &*self.wish.borrow()).finish_non_exhaustive()
+        f.debug_struct("Shutdown")
+            .field("wish", &*self.wish.borrow())
+            .finish_non_exhaustive()
     }
 }
 

@@ -64,7 +64,11 @@ impl Failure {
     }
 
     fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Failure { kind, message: message.into(), source: None }
+        Failure {
+            kind,
+            message: message.into(),
+            source: None,
+        }
     }
 }
 
@@ -76,7 +80,9 @@ impl fmt::Display for Failure {
 
 impl Error for Failure {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
+        self.source
+            .as_deref()
+            .map(|source| source as &(dyn Error + 'static))
     }
 }
 
@@ -133,7 +139,10 @@ fn parse_arguments_from<A: clap::Parser>(
         }
         let text = error.to_string();
         let first = text.lines().next().unwrap_or_default();
-        Failure::usage(format!("{} (see --help)", first.trim_start_matches("error: ")))
+        Failure::usage(format!(
+            "{} (see --help)",
+            first.trim_start_matches("error: ")
+        ))
     })
 }
 
@@ -161,8 +170,8 @@ mod tests {
             .because(Outer(std::io::Error::other("disk\nfull")));
         assert_eq!(failure.line(), "cannot open the store: outer: disk full");
         assert_eq!(failure.exit_code(), 1);
-        let repeated = Failure::start("cannot open: disk full")
-            .because(std::io::Error::other("disk full"));
+        let repeated =
+            Failure::start("cannot open: disk full").because(std::io::Error::other("disk full"));
         assert_eq!(repeated.line(), "cannot open: disk full");
     }
 
@@ -170,8 +179,14 @@ mod tests {
     fn wrong_arguments_are_a_usage_failure_on_one_line() {
         let failure = parse(&["name", "--lisen", "x"]).unwrap_err();
         assert_eq!(failure.exit_code(), 64);
-        assert_eq!(failure.line(), "unexpected argument '--lisen' found (see --help)");
-        assert_eq!(parse(&["name", "--listen", "x"]).unwrap().listen.as_deref(), Some("x"));
+        assert_eq!(
+            failure.line(),
+            "unexpected argument '--lisen' found (see --help)"
+        );
+        assert_eq!(
+            parse(&["name", "--listen", "x"]).unwrap().listen.as_deref(),
+            Some("x")
+        );
     }
 
     #[test]

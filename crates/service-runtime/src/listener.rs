@@ -71,9 +71,11 @@ impl Listener {
             socket.bind(address)?;
             socket.listen(BACKLOG)
         };
-        let listener =
-            bind().map_err(|source| ListenError::socket(address.to_string(), source))?;
-        Ok(Listener { socket: Socket::Tcp(listener), tls: Tls::Off })
+        let listener = bind().map_err(|source| ListenError::socket(address.to_string(), source))?;
+        Ok(Listener {
+            socket: Socket::Tcp(listener),
+            tls: Tls::Off,
+        })
     }
 
     /// Binds a Unix socket that user and group may connect to (mode 0660). A socket file that a
@@ -86,7 +88,10 @@ impl Listener {
         let path = path.as_ref();
         let socket = UnixSocket::bind(path)
             .map_err(|source| ListenError::socket(path.display().to_string(), source))?;
-        Ok(Listener { socket: Socket::Unix(socket), tls: Tls::Off })
+        Ok(Listener {
+            socket: Socket::Unix(socket),
+            tls: Tls::Off,
+        })
     }
 
     /// Speaks TLS on this socket; see [`tls_from_files`].
@@ -201,11 +206,19 @@ impl ListenError {
     fn socket(address: String, source: io::Error) -> Self {
         let what = format!("cannot listen on {address}: {}", reason(&source));
         // The reason is in the line already, in words that are the same on every platform.
-        ListenError { what, fault: Fault::System, source: None }
+        ListenError {
+            what,
+            fault: Fault::System,
+            source: None,
+        }
     }
 
     fn configuration(what: String, source: Option<io::Error>) -> Self {
-        ListenError { what, fault: Fault::Configuration, source }
+        ListenError {
+            what,
+            fault: Fault::Configuration,
+            source,
+        }
     }
 
     pub fn fault(&self) -> Fault {
@@ -235,6 +248,8 @@ impl fmt::Display for ListenError {
 
 impl StdError for ListenError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source.as_ref().map(|source| source as &(dyn StdError + 'static))
+        self.source
+            .as_ref()
+            .map(|source| source as &(dyn StdError + 'static))
     }
 }

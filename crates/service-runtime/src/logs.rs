@@ -78,7 +78,11 @@ pub fn start(format: Format, level: &str) -> Result<Logs, LogError> {
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let lines = match format {
         Format::Text => lines.with_timer(TextTime).with_ansi(false).boxed(),
-        Format::Json => lines.json().flatten_event(true).with_timer(JsonTime).boxed(),
+        Format::Json => lines
+            .json()
+            .flatten_event(true)
+            .with_timer(JsonTime)
+            .boxed(),
     };
     tracing_subscriber::registry()
         .with(filter)
@@ -86,7 +90,11 @@ pub fn start(format: Format, level: &str) -> Result<Logs, LogError> {
         .try_init()
         .map_err(|_| LogError::AlreadyStarted)?;
     let output = LineWriter::new(std::io::stdout(), ACCESS_BUFFER_BYTES);
-    Ok(Logs { filter: handle, format, output })
+    Ok(Logs {
+        filter: handle,
+        format,
+        output,
+    })
 }
 
 impl Logs {
@@ -117,7 +125,9 @@ impl Drop for Logs {
 
 impl fmt::Debug for Logs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Logs").field("format", &self.format).finish_non_exhaustive()
+        f.debug_struct("Logs")
+            .field("format", &self.format)
+            .finish_non_exhaustive()
     }
 }
 

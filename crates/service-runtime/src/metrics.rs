@@ -60,7 +60,11 @@ impl Metrics {
         let provider = SdkMeterProvider::builder().with_reader(exporter).build();
         let meter = provider.meter(service);
         process::observe(&meter);
-        Ok(Metrics { provider, registry, meter })
+        Ok(Metrics {
+            provider,
+            registry,
+            meter,
+        })
     }
 
     /// Makes instruments that are not on the path of a request, above all observable ones.
@@ -73,7 +77,12 @@ impl Metrics {
         name: &'static str,
         description: &'static str,
     ) -> CounterFamily<L> {
-        CounterFamily::new(self.meter.u64_counter(name).with_description(description).build())
+        CounterFamily::new(
+            self.meter
+                .u64_counter(name)
+                .with_description(description)
+                .build(),
+        )
     }
 
     /// `boundaries` are the inclusive upper ends of the buckets, without the last, infinite one.
@@ -122,13 +131,17 @@ impl Metrics {
     /// # Errors
     /// When a metric cannot be written as text.
     pub fn render(&self) -> Result<String, MetricsError> {
-        TextEncoder::new().encode_to_string(&self.registry.gather()).map_err(MetricsError::Render)
+        TextEncoder::new()
+            .encode_to_string(&self.registry.gather())
+            .map_err(MetricsError::Render)
     }
 }
 
 impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Metrics").field("provider", &self.provider).finish_non_exhaustive()
+        f.debug_struct("Metrics")
+            .field("provider", &self.provider)
+            .finish_non_exhaustive()
     }
 }
 
@@ -147,16 +160,25 @@ mod tests {
     impl Labels for Request {
         fn attributes(&self) -> Vec<KeyValue> {
             let user = self.user.clone().unwrap_or_else(|| Arc::from("None"));
-            vec![KeyValue::new("method", self.method), KeyValue::new("user", user)]
+            vec![
+                KeyValue::new("method", self.method),
+                KeyValue::new("user", user),
+            ]
         }
     }
 
-    const GET: Request = Request { method: "GET", user: None };
+    const GET: Request = Request {
+        method: "GET",
+        user: None,
+    };
 
     #[track_caller]
     fn check_lines(text: &str, expected: &[&str]) {
         for line in expected {
-            assert!(text.lines().any(|have| have == *line), "no line {line:?} in\n{text}");
+            assert!(
+                text.lines().any(|have| have == *line),
+                "no line {line:?} in\n{text}"
+            );
         }
     }
 
@@ -165,7 +187,13 @@ mod tests {
         let metrics = Metrics::new("gate").unwrap();
         let requests = metrics.counters::<Request>("http_request_total", "Requests answered.");
         requests.add(&GET, 2);
-        requests.add(&Request { method: "PUT", user: Some(Arc::from("ann")) }, 1);
+        requests.add(
+            &Request {
+                method: "PUT",
+                user: Some(Arc::from("ann")),
+            },
+            1,
+        );
         let latency = metrics.histograms::<Request>(
             "request_latency_seconds",
             "Time to answer a request.",
@@ -174,7 +202,9 @@ mod tests {
         latency.record(&GET, 0.1);
         latency.record(&GET, 5.0);
         let size = Arc::new(AtomicU64::new(7));
-        metrics.gauge("gate_size", "Bytes held.", move || size.load(Ordering::Relaxed));
+        metrics.gauge("gate_size", "Bytes held.", move || {
+            size.load(Ordering::Relaxed)
+        });
         metrics.gauges("gate_quota_remaining", "Requests left.", |observe| {
             observe(3.0, &[KeyValue::new("resource", "core")]);
         });
@@ -198,7 +228,12 @@ mod tests {
                 "gate_quota_remaining{resource=\"core\"} 3",
             ],
         );
-        for unwanted in ["_total_total", "target_info", "otel_scope", "_seconds_seconds"] {
+        for unwanted in [
+            "_total_total",
+            "target_info",
+            "otel_scope",
+            "_seconds_seconds",
+        ] {
             assert!(!text.contains(unwanted), "{unwanted} in\n{text}");
         }
     }
@@ -218,8 +253,13 @@ mod tests {
     fn the_process_describes_itself() {
         let text = Metrics::new("gate").unwrap().render().unwrap();
         let value = |name: &str| -> f64 {
-            let line = text.lines().find(|line| line.split(' ').next() == Some(name));
-            line.and_then(|line| line.rsplit(' ').next()).unwrap().parse().unwrap()
+            let line = text
+                .lines()
+                .find(|line| line.split(' ').next() == Some(name));
+            line.and_then(|line| line.rsplit(' ').next())
+                .unwrap()
+                .parse()
+                .unwrap()
         };
         assert!(value("process_resident_memory_bytes") > 1_000_000.0);
         assert!(value("process_open_fds") >= 3.0);
@@ -244,8 +284,10 @@ mod tests {
             flood.add(&Number(number), 1);
         }
         let text = metrics.render().unwrap();
-        let series: Vec<&str> =
-            text.lines().filter(|line| line.starts_with("flood_total{")).collect();
+        let series: Vec<&str> = text
+            .lines()
+            .filter(|line| line.starts_with("flood_total{"))
+            .collect();
         assert!(series.len() <= 2_001, "{}", series.len());
         let count = |line: &&str| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap();
         assert_eq!(series.iter().map(count).sum::<u64>(), 10_000);

@@ -16,7 +16,11 @@ pub(super) struct Assignment {
 
 impl Assignment {
     fn new(path: KeyPath, source: Source, setting: Setting) -> Self {
-        Assignment { path, source, readings: readings(setting) }
+        Assignment {
+            path,
+            source,
+            readings: readings(setting),
+        }
     }
 
     pub(super) fn of_flag(flag: Flag, shape: &Shape) -> Result<Self, Error> {
@@ -40,12 +44,18 @@ pub(super) fn prefixed(
         return Ok(assignments);
     }
     for (name, text) in environment {
-        let Some(rest) = name.strip_prefix(spec.prefix) else { continue };
+        let Some(rest) = name.strip_prefix(spec.prefix) else {
+            continue;
+        };
         if spec.aliases.iter().any(|alias| alias.name == name) {
             continue;
         }
-        let path =
-            KeyPath::from_segments(rest.to_ascii_lowercase().split("__").map(Into::into).collect());
+        let path = KeyPath::from_segments(
+            rest.to_ascii_lowercase()
+                .split("__")
+                .map(Into::into)
+                .collect(),
+        );
         if shape.knows(&path) == Knowledge::Unknown {
             if is_service_link(rest) {
                 continue;
@@ -114,8 +124,12 @@ fn is_service_link(rest: &str) -> bool {
     if let Some(name) = rest.strip_prefix("SERVICE_PORT") {
         return name.is_empty() || name.starts_with('_');
     }
-    let Some(port) = rest.strip_prefix("PORT_") else { return false };
-    let Some((number, protocol)) = port.split_once('_') else { return false };
+    let Some(port) = rest.strip_prefix("PORT_") else {
+        return false;
+    };
+    let Some((number, protocol)) = port.split_once('_') else {
+        return false;
+    };
     let protocol = protocol.split('_').next().unwrap_or_default();
     number.bytes().all(|byte| byte.is_ascii_digit()) && matches!(protocol, "TCP" | "UDP" | "SCTP")
 }
@@ -128,7 +142,11 @@ fn readings(setting: Setting) -> Vec<Value> {
     };
     let mut readings = vec![Value::from(text.clone())];
     readings.extend(typed(&text));
-    let parts = || text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let parts = || {
+        text.split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+    };
     readings.push(Value::from(parts().map(str::to_owned).collect::<Vec<_>>()));
     if let Some(list) = parts().map(typed).collect::<Option<Vec<_>>>() {
         readings.push(Value::from(list));
@@ -151,11 +169,23 @@ mod tests {
 
     #[test]
     fn service_links_are_told_from_mistakes() {
-        for link in ["SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_HTTP", "PORT", "PORT_80_TCP"] {
+        for link in [
+            "SERVICE_HOST",
+            "SERVICE_PORT",
+            "SERVICE_PORT_HTTP",
+            "PORT",
+            "PORT_80_TCP",
+        ] {
             assert!(is_service_link(link), "{link}");
         }
         assert!(is_service_link("PORT_8080_TCP_ADDR"));
-        for mistake in ["PORTS", "SERVICE_HOSTS", "PORT_HTTP", "REDIS__PORT", "PORT_80_HTTP"] {
+        for mistake in [
+            "PORTS",
+            "SERVICE_HOSTS",
+            "PORT_HTTP",
+            "REDIS__PORT",
+            "PORT_80_HTTP",
+        ] {
             assert!(!is_service_link(mistake), "{mistake}");
         }
     }

@@ -11,7 +11,12 @@ pub enum Error {
     Unreadable { path: PathBuf, source: io::Error },
 
     #[error("{}, line {line}, column {column}: {message}", path.display())]
-    Syntax { path: PathBuf, line: usize, column: usize, message: String },
+    Syntax {
+        path: PathBuf,
+        line: usize,
+        column: usize,
+        message: String,
+    },
 
     #[error("unknown {what}{}", suggestion(nearest.as_deref()))]
     Unknown {
@@ -21,7 +26,11 @@ pub enum Error {
     },
 
     #[error("{key}: {problem} ({origin})")]
-    Invalid { key: String, problem: String, origin: String },
+    Invalid {
+        key: String,
+        problem: String,
+        origin: String,
+    },
 
     /// A mistake of the program, not of its operator.
     #[error("the default of {key} holds a secret")]
@@ -33,5 +42,7 @@ pub enum Error {
 }
 
 fn suggestion(nearest: Option<&str>) -> String {
-    nearest.map(|nearest| format!("; did you mean {nearest}?")).unwrap_or_default()
+    nearest
+        .map(|nearest| format!("; did you mean {nearest}?"))
+        .unwrap_or_default()
 }

@@ -28,9 +28,15 @@ impl Provider for Layer {
 
 pub(super) fn parse_file(file: &File) -> Result<Dict, Error> {
     Toml::from_str::<Dict>(&file.text).map_err(|error| {
-        let offset = error.span().map_or(0, |span| span.start).min(file.text.len());
+        let offset = error
+            .span()
+            .map_or(0, |span| span.start)
+            .min(file.text.len());
         let before = &file.text.as_bytes()[..offset];
-        let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let line_start = before
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |at| at + 1);
         Error::Syntax {
             path: file.path.clone(),
             line: before.iter().filter(|byte| **byte == b'\n').count() + 1,
@@ -71,8 +77,13 @@ where
         };
         let at = KeyPath::from_segments(error.path.clone());
         // The last assignment of a key is the one that took effect.
-        let culprit = pending.iter_mut().rev().find(|pending| at.starts_with(&pending.path));
-        let Some(culprit) = culprit else { return Err(invalid(error)) };
+        let culprit = pending
+            .iter_mut()
+            .rev()
+            .find(|pending| at.starts_with(&pending.path));
+        let Some(culprit) = culprit else {
+            return Err(invalid(error));
+        };
         let first = culprit.first_error.get_or_insert(error);
         match culprit.others.pop_front() {
             Some(reading) => culprit.reading = reading,
@@ -92,8 +103,15 @@ struct Pending {
 impl Pending {
     fn new(assignment: Assignment) -> Self {
         let mut others = VecDeque::from(assignment.readings);
-        let reading = others.pop_front().expect("a setting has at least its literal reading");
-        Pending { path: assignment.path, reading, others, first_error: None }
+        let reading = others
+            .pop_front()
+            .expect("a setting has at least its literal reading");
+        Pending {
+            path: assignment.path,
+            reading,
+            others,
+            first_error: None,
+        }
     }
 }
 
@@ -127,7 +145,11 @@ fn describe(spec: &Spec<'_>, error: figment::Error, provenance: &Provenance) -> 
             };
         }
         Kind::InvalidType(actual, expected) | Kind::InvalidValue(actual, expected) => {
-            format!("expected {}, found {}", expected_name(&expected), found(&actual, secrecy))
+            format!(
+                "expected {}, found {}",
+                expected_name(&expected),
+                found(&actual, secrecy)
+            )
         }
         Kind::UnknownVariant(_, known) if secrecy == Coverage::Secret => {
             format!("expected one of {}", known.join(", "))
@@ -136,16 +158,31 @@ fn describe(spec: &Spec<'_>, error: figment::Error, provenance: &Provenance) -> 
             let nearest = nearest_word(&name, known)
                 .map(|word| format!(", did you mean {word}?"))
                 .unwrap_or_default();
-            format!("expected one of {}, found {name:?}{nearest}", known.join(", "))
+            format!(
+                "expected one of {}, found {name:?}{nearest}",
+                known.join(", ")
+            )
         }
         Kind::InvalidLength(length, expected) => {
-            format!("expected {}, found {length} elements", expected_name(&expected))
+            format!(
+                "expected {}, found {length} elements",
+                expected_name(&expected)
+            )
         }
         // The words come from the type's own Deserialize and may repeat the value.
         _ if secrecy == Coverage::Secret => "not a valid value".to_owned(),
         other => other.to_string(),
     };
-    Error::Invalid { key: path.to_string(), problem: problem.replace('\n', " "), origin }
+    // Types that are read as a whole (untagged, flattened) lose the path.
+    let key = match path.segments() {
+        [] => "configuration".to_owned(),
+        _ => path.to_string(),
+    };
+    Error::Invalid {
+        key,
+        problem: problem.replace('\n', " "),
+        origin,
+    }
 }
 
 /// serde's words for a type, in the operator's language.
@@ -154,9 +191,18 @@ fn expected_name(expected: &str) -> String {
         "u8" => ("a whole number", Some((0, i128::from(u8::MAX)))),
         "u16" => ("a whole number", Some((0, i128::from(u16::MAX)))),
         "u32" => ("a whole number", Some((0, i128::from(u32::MAX)))),
-        "i8" => ("a whole number", Some((i128::from(i8::MIN), i128::from(i8::MAX)))),
-        "i16" => ("a whole number", Some((i128::from(i16::MIN), i128::from(i16::MAX)))),
-        "i32" => ("a whole number", Some((i128::from(i32::MIN), i128::from(i32::MAX)))),
+        "i8" => (
+            "a whole number",
+            Some((i128::from(i8::MIN), i128::from(i8::MAX))),
+        ),
+        "i16" => (
+            "a whole number",
+            Some((i128::from(i16::MIN), i128::from(i16::MAX))),
+        ),
+        "i32" => (
+            "a whole number",
+            Some((i128::from(i32::MIN), i128::from(i32::MAX))),
+        ),
         "i64" | "isize" => ("a whole number", None),
         "u64" | "usize" => ("a whole number, not negative", None),
         "f32" | "f64" => ("a number", None),

@@ -15,7 +15,11 @@ pub(super) struct KeyPath(Vec<String>);
 
 impl KeyPath {
     pub(super) fn parse(key: &str) -> Self {
-        KeyPath(key.split(['.', '[']).map(|part| part.trim_end_matches(']').to_owned()).collect())
+        KeyPath(
+            key.split(['.', '['])
+                .map(|part| part.trim_end_matches(']').to_owned())
+                .collect(),
+        )
     }
 
     pub(super) fn from_segments(segments: Vec<String>) -> Self {
@@ -38,7 +42,9 @@ impl KeyPath {
 
     /// The path itself, then everything above it.
     pub(super) fn ancestors(&self) -> impl Iterator<Item = KeyPath> + '_ {
-        (1..=self.0.len()).rev().map(|length| KeyPath(self.0[..length].to_vec()))
+        (1..=self.0.len())
+            .rev()
+            .map(|length| KeyPath(self.0[..length].to_vec()))
     }
 
     /// Whether a pattern such as `credentials.*.token` covers this key or something above it.
@@ -46,9 +52,17 @@ impl KeyPath {
         let covered = patterns.iter().any(|pattern| {
             let pattern = KeyPath::parse(pattern);
             pattern.0.len() <= self.0.len()
-                && pattern.0.iter().zip(&self.0).all(|(want, have)| want == "*" || want == have)
+                && pattern
+                    .0
+                    .iter()
+                    .zip(&self.0)
+                    .all(|(want, have)| want == "*" || want == have)
         });
-        if covered { Coverage::Secret } else { Coverage::Public }
+        if covered {
+            Coverage::Secret
+        } else {
+            Coverage::Public
+        }
     }
 
     /// The name of the environment variable that sets this key.
@@ -99,7 +113,9 @@ impl Shape {
         for (path, leaf) in shape.leaves() {
             // A masked default would be read back as "***"; and a service must not ship one.
             if leaf.as_str() == Some(MASK) {
-                return Err(Error::SecretDefault { key: path.to_string() });
+                return Err(Error::SecretDefault {
+                    key: path.to_string(),
+                });
             }
         }
         Ok(shape)
@@ -221,8 +237,9 @@ fn distance(left: &str, right: &str) -> usize {
     for i in 1..=left.len() {
         for j in 1..=right.len() {
             let replaced = usize::from(left[i - 1] != right[j - 1]);
-            let mut best =
-                (rows[i - 1][j] + 1).min(rows[i][j - 1] + 1).min(rows[i - 1][j - 1] + replaced);
+            let mut best = (rows[i - 1][j] + 1)
+                .min(rows[i][j - 1] + 1)
+                .min(rows[i - 1][j - 1] + replaced);
             if i > 1 && j > 1 && left[i - 1] == right[j - 2] && left[i - 2] == right[j - 1] {
                 best = best.min(rows[i - 2][j - 2] + 1);
             }
@@ -248,7 +265,10 @@ mod tests {
         let path = KeyPath::from_segments(vec!["routes".into(), "0".into(), "policy".into()]);
         assert_eq!(path.to_string(), "routes[0].policy");
         assert_eq!(KeyPath::parse("routes[0].policy"), path);
-        assert_eq!(KeyPath::parse("redis.port").variable("GATE_"), "GATE_REDIS__PORT");
+        assert_eq!(
+            KeyPath::parse("redis.port").variable("GATE_"),
+            "GATE_REDIS__PORT"
+        );
     }
 
     #[test]

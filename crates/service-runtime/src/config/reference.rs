@@ -25,8 +25,13 @@ pub struct KeyDoc<'a> {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReferenceError {
-    #[error("keys without documentation: {missing}; documented keys that do not exist: {superfluous}")]
-    Keys { missing: String, superfluous: String },
+    #[error(
+        "keys without documentation: {missing}; documented keys that do not exist: {superfluous}"
+    )]
+    Keys {
+        missing: String,
+        superfluous: String,
+    },
     #[error("the default configuration cannot be shown")]
     Defaults(#[source] Error),
 }
@@ -102,7 +107,11 @@ fn variables(spec: &Spec<'_>, doc: &KeyDoc<'_>, path: &KeyPath) -> String {
     }
     let aliases = spec.aliases.iter().filter(|alias| alias.key == doc.key);
     names.extend(aliases.map(|alias| format!("`{}`", alias.name)));
-    if names.is_empty() { "-".to_owned() } else { names.join(", ") }
+    if names.is_empty() {
+        "-".to_owned()
+    } else {
+        names.join(", ")
+    }
 }
 
 fn cell(text: &str) -> String {

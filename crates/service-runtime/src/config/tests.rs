@@ -45,7 +45,12 @@ struct Redis {
 
 impl Default for Redis {
     fn default() -> Self {
-        Redis { primary: "localhost".into(), port: 6379, password: Secret::default(), tls: false }
+        Redis {
+            primary: "localhost".into(),
+            port: 6379,
+            password: Secret::default(),
+            tls: false,
+        }
     }
 }
 
@@ -80,7 +85,10 @@ const SPEC: Spec<'static> = Spec {
 fn sources(file: &str, environment: &[(&str, &str)], flags: &[Flag]) -> Sources {
     let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
     Sources {
-        file: (!file.is_empty()).then(|| File { path: "gate.toml".into(), text: file.to_owned() }),
+        file: (!file.is_empty()).then(|| File {
+            path: "gate.toml".into(),
+            text: file.to_owned(),
+        }),
         environment: environment.iter().map(pair).collect(),
         flags: flags.to_vec(),
     }
@@ -113,7 +121,11 @@ fn nothing_given_means_the_defaults() {
 #[test]
 fn later_layers_win_and_say_so() {
     let file = "listen = 'f'\ndrain_seconds = 1\n[redis]\nport = 1\nprimary = 'f'";
-    let environment = [("GATE_REDIS__PORT", "2"), ("GATE_DRAIN_SECONDS", "2"), ("REDIS_PORT", "3")];
+    let environment = [
+        ("GATE_REDIS__PORT", "2"),
+        ("GATE_DRAIN_SECONDS", "2"),
+        ("REDIS_PORT", "3"),
+    ];
     let flags = [Flag::given("--drain", "drain_seconds", Some("4"))];
     let flags: Vec<Flag> = flags.into_iter().flatten().collect();
     let loaded = load_from::<Gate>(&SPEC, sources(file, &environment, &flags)).unwrap();
@@ -144,8 +156,19 @@ fn the_first_alias_of_a_key_wins_and_an_empty_one_is_not_set() {
 
 #[test]
 fn an_empty_own_variable_is_an_empty_value() {
-    assert_eq!(load("", &[("GATE_PUBLIC_URL", "")]).value.public_url.as_deref(), Some(""));
-    assert!(load("users = ['a']", &[("GATE_USERS", "")]).value.users.is_empty());
+    assert_eq!(
+        load("", &[("GATE_PUBLIC_URL", "")])
+            .value
+            .public_url
+            .as_deref(),
+        Some("")
+    );
+    assert!(
+        load("users = ['a']", &[("GATE_USERS", "")])
+            .value
+            .users
+            .is_empty()
+    );
 }
 
 #[test]
@@ -176,7 +199,11 @@ fn aliases_read_what_the_old_program_read() {
     let value = load("", &[("REDIS_SSL", "True"), ("USERS", "ann:bob")]).value;
     assert!(value.redis.tls);
     assert_eq!(value.users, ["ann", "bob"]);
-    refused("", &[("REDIS_SSL", "maybe")], "redis.tls: expected True or False (env REDIS_SSL)");
+    refused(
+        "",
+        &[("REDIS_SSL", "maybe")],
+        "redis.tls: expected True or False (env REDIS_SSL)",
+    );
 }
 
 #[test]
@@ -186,7 +213,11 @@ fn unknown_keys_are_refused_in_every_layer() {
         &[],
         "unknown key redis.prot in gate.toml; did you mean redis.port?",
     );
-    refused("port = 1", &[], "unknown key port in gate.toml; did you mean redis.port?");
+    refused(
+        "port = 1",
+        &[],
+        "unknown key port in gate.toml; did you mean redis.port?",
+    );
     refused("zzzzzzzz = 1", &[], "unknown key zzzzzzzz in gate.toml");
     refused(
         "[[routes]]\nmatch = '/'\ntokn = 'x'",
@@ -198,7 +229,11 @@ fn unknown_keys_are_refused_in_every_layer() {
         &[("GATE_REDIS__PROT", "1")],
         "unknown environment variable GATE_REDIS__PROT; did you mean GATE_REDIS__PORT?",
     );
-    let wrong = [Flag { name: "--x", key: "redis.prot", value: "1".into() }];
+    let wrong = [Flag {
+        name: "--x",
+        key: "redis.prot",
+        value: "1".into(),
+    }];
     let error = load_from::<Gate>(&SPEC, sources("", &[], &wrong)).unwrap_err();
     let line = "unknown key redis.prot behind --x; did you mean redis.port?";
     assert_eq!(error.to_string(), line);
@@ -226,7 +261,11 @@ fn wrong_values_name_key_source_and_expectation() {
         &[],
         "mode: expected one of in-memory, redis, found \"redsi\", did you mean redis? (file gate.toml)",
     );
-    refused("listen = \n", &[], "gate.toml, line 1, column 10: invalid string, expected `\"`, `'`");
+    refused(
+        "listen = \n",
+        &[],
+        "gate.toml, line 1, column 10: invalid string, expected `\"`, `'`",
+    );
 }
 
 #[test]
@@ -240,14 +279,20 @@ fn a_secret_is_not_shown_when_it_is_wrong() {
 
 #[test]
 fn kubernetes_service_links_are_not_mistakes() {
-    let links = [("GATE_PORT", "tcp://10.0.0.1:80"), ("GATE_SERVICE_HOST", "10.0.0.1")];
+    let links = [
+        ("GATE_PORT", "tcp://10.0.0.1:80"),
+        ("GATE_SERVICE_HOST", "10.0.0.1"),
+    ];
     assert_eq!(load("", &links).value.listen, "127.0.0.1:8080");
 }
 
 #[test]
 fn the_configuration_is_printed_with_sources_and_without_secrets() {
     let file = "[[routes]]\nmatch = '/a'\ntoken = 'hunter2'";
-    let loaded = load(file, &[("REDIS_PASSWORD", "hunter2"), ("GATE_DRAIN_SECONDS", "5")]);
+    let loaded = load(
+        file,
+        &[("REDIS_PASSWORD", "hunter2"), ("GATE_DRAIN_SECONDS", "5")],
+    );
     let expected = "\
 drain_seconds = 5  # from env GATE_DRAIN_SECONDS
 listen = \"127.0.0.1:8080\"  # from default
@@ -274,8 +319,16 @@ fn the_reference_covers_exactly_the_keys() {
         listen: String,
         routes: Vec<Route>,
     }
-    let doc = |key| KeyDoc { key, unit: "", meaning: "a | b" };
-    let page = reference(&SPEC, &Small::default(), &[doc("listen"), doc("routes[].match")]);
+    let doc = |key| KeyDoc {
+        key,
+        unit: "",
+        meaning: "a | b",
+    };
+    let page = reference(
+        &SPEC,
+        &Small::default(),
+        &[doc("listen"), doc("routes[].match")],
+    );
     assert_eq!(
         page.unwrap(),
         "| key | default | unit | environment | meaning |\n\
@@ -298,9 +351,13 @@ fn a_default_secret_is_a_mistake_of_the_program() {
     }
     impl Default for Leaky {
         fn default() -> Self {
-            Leaky { admin: "admin".into() }
+            Leaky {
+                admin: "admin".into(),
+            }
         }
     }
-    let error = load_from::<Leaky>(&Spec::default(), Sources::default()).err().unwrap();
+    let error = load_from::<Leaky>(&Spec::default(), Sources::default())
+        .err()
+        .unwrap();
     assert_eq!(error.to_string(), "the default of admin holds a secret");
 }

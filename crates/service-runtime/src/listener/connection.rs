@@ -172,7 +172,11 @@ enum Waiting {
 
 impl Patience {
     fn new(limit: Duration) -> Self {
-        Patience { limit, waiting: Waiting::No, timer: None }
+        Patience {
+            limit,
+            waiting: Waiting::No,
+            timer: None,
+        }
     }
 
     fn satisfied(&mut self) {
@@ -186,13 +190,18 @@ impl Patience {
 
     fn wait<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         let limit = self.limit;
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
         if self.waiting == Waiting::No {
             timer.as_mut().reset(Instant::now() + limit);
             self.waiting = Waiting::Since;
         }
         ready!(timer.as_mut().poll(cx));
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer has stalled")))
+        Poll::Ready(Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "the peer has stalled",
+        )))
     }
 }
 
@@ -218,11 +227,17 @@ mod tests {
 
     #[tokio::test]
     async fn the_preface_decides() {
-        assert_eq!(recognised(&[b"GET / HTTP/1.1"]).await.unwrap().0, Protocol::Http1);
+        assert_eq!(
+            recognised(&[b"GET / HTTP/1.1"]).await.unwrap().0,
+            Protocol::Http1
+        );
         assert_eq!(recognised(&[PREFACE]).await.unwrap(), (Protocol::Http2, 24));
         let cut = recognised(&[&PREFACE[..5], &PREFACE[5..]]).await.unwrap();
         assert_eq!(cut, (Protocol::Http2, 24));
-        assert_eq!(recognised(&[b"P", b"OST / HTTP/1.1"]).await.unwrap().0, Protocol::Http1);
+        assert_eq!(
+            recognised(&[b"P", b"OST / HTTP/1.1"]).await.unwrap().0,
+            Protocol::Http1
+        );
         let ended = recognised(&[b"PRI"]).await.unwrap_err();
         assert_eq!(ended.kind(), io::ErrorKind::UnexpectedEof);
     }
@@ -233,9 +248,15 @@ mod tests {
         let mut watched = Watched::new(server, Protocol::Http1, Opening::default(), LIMIT);
         let mut buffer = [0; 256];
         let quiet = tokio::time::timeout(LIMIT * 3, watched.read(&mut buffer)).await;
-        assert!(quiet.is_err(), "between requests the header timeout decides");
+        assert!(
+            quiet.is_err(),
+            "between requests the header timeout decides"
+        );
 
-        client.write_all(b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nabc").await.unwrap();
+        client
+            .write_all(b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nabc")
+            .await
+            .unwrap();
         assert!(watched.read(&mut buffer).await.unwrap() > 0);
         let start = Instant::now();
         let error = watched.read(&mut buffer).await.unwrap_err();
@@ -248,7 +269,10 @@ mod tests {
         let (mut client, server) = tokio::io::duplex(1024);
         let mut watched = Watched::new(server, Protocol::Http1, Opening::default(), LIMIT);
         let send = async {
-            client.write_all(b"POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\n").await.unwrap();
+            client
+                .write_all(b"POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\n")
+                .await
+                .unwrap();
             for _ in 0..4 {
                 tokio::time::sleep(LIMIT - Duration::from_secs(1)).await;
                 client.write_all(b"x").await.unwrap();

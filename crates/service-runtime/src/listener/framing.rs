@@ -36,12 +36,20 @@ enum State {
     /// In a line whose content does not matter.
     SkipLine,
     LineStart,
-    Name { length: usize },
+    Name {
+        length: usize,
+    },
     Length(Digits),
-    Coding { matched: usize },
-    Body { left: u64 },
+    Coding {
+        matched: usize,
+    },
+    Body {
+        left: u64,
+    },
     ChunkSize(Digits),
-    ChunkExtension { size: u64 },
+    ChunkExtension {
+        size: u64,
+    },
     ChunkEnd,
     TrailerStart,
     TrailerLine,
@@ -76,12 +84,18 @@ const POISON: u8 = 0;
 
 impl Framing {
     pub(super) fn new() -> Self {
-        Framing { state: State::BeforeHead, head: Head::default() }
+        Framing {
+            state: State::BeforeHead,
+            head: Head::default(),
+        }
     }
 
     /// For connections that do not speak HTTP/1.
     pub(super) fn off() -> Self {
-        Framing { state: State::Off, head: Head::default() }
+        Framing {
+            state: State::Off,
+            head: Head::default(),
+        }
     }
 
     pub(super) fn awaiting(&self) -> Awaiting {
@@ -172,7 +186,9 @@ impl Framing {
                     State::LineStart
                 }
             }
-            (State::Coding { matched }, next) => State::Coding { matched: coding(matched, next) },
+            (State::Coding { matched }, next) => State::Coding {
+                matched: coding(matched, next),
+            },
 
             (State::ChunkSize(digits), b'\n' | b';') => match (digits.value(), *byte) {
                 (None, _) => State::Off,
@@ -243,7 +259,11 @@ impl Framing {
 }
 
 fn chunk(size: u64) -> State {
-    if size == 0 { State::TrailerStart } else { State::Body { left: size } }
+    if size == 0 {
+        State::TrailerStart
+    } else {
+        State::Body { left: size }
+    }
 }
 
 /// How much of "chunked" has been read; beyond its length for anything else.
@@ -274,7 +294,9 @@ impl Digits {
             (Digits::None | Digits::Some(_), byte) => {
                 let digit = char::from(byte).to_digit(radix)?;
                 let value = self.value().unwrap_or(0);
-                let value = value.checked_mul(u64::from(radix))?.checked_add(u64::from(digit))?;
+                let value = value
+                    .checked_mul(u64::from(radix))?
+                    .checked_add(u64::from(digit))?;
                 Some(Digits::Some(value))
             }
             (Digits::Ended(_), _) => None,
@@ -300,7 +322,11 @@ mod tests {
             framing.follow(&mut bytes);
             spoiled |= bytes != *part;
         }
-        if spoiled { Verdict::Spoiled } else { Verdict::Untouched(framing.awaiting()) }
+        if spoiled {
+            Verdict::Spoiled
+        } else {
+            Verdict::Untouched(framing.awaiting())
+        }
     }
 
     /// The verdict must not depend on where the network cuts the bytes.
@@ -311,7 +337,11 @@ mod tests {
         let single: Vec<&[u8]> = bytes.chunks(1).collect();
         assert_eq!(follow(&single), verdict, "byte by byte");
         for cut in 1..bytes.len() {
-            assert_eq!(follow(&[&bytes[..cut], &bytes[cut..]]), verdict, "cut at {cut}");
+            assert_eq!(
+                follow(&[&bytes[..cut], &bytes[cut..]]),
+                verdict,
+                "cut at {cut}"
+            );
         }
     }
 
@@ -326,25 +356,53 @@ mod tests {
         check("POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhell", BODY);
         check("POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello", HEAD);
         check("POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n", HEAD);
-        check("P / HTTP/1.1\r\nTransfer-Encoding: Chunked \r\n\r\n5;a=b\r\nhello\r\n0\r\n\r\n", HEAD);
-        check("P / HTTP/1.1\r\ntransfer-encoding:chunked\r\n\r\nA \r\nhello", BODY);
-        check("P / HTTP/1.1\r\ntransfer-encoding:chunked\r\n\r\n0\r\nX: y\r\n\r\n", HEAD);
+        check(
+            "P / HTTP/1.1\r\nTransfer-Encoding: Chunked \r\n\r\n5;a=b\r\nhello\r\n0\r\n\r\n",
+            HEAD,
+        );
+        check(
+            "P / HTTP/1.1\r\ntransfer-encoding:chunked\r\n\r\nA \r\nhello",
+            BODY,
+        );
+        check(
+            "P / HTTP/1.1\r\ntransfer-encoding:chunked\r\n\r\n0\r\nX: y\r\n\r\n",
+            HEAD,
+        );
     }
 
     #[test]
     fn both_ways_of_ending_a_body_are_refused() {
         let length = "Content-Length: 5\r\n";
         let coding = "Transfer-Encoding: chunked\r\n";
-        for fields in [format!("{length}{coding}"), format!("{coding}X: y\r\n{length}")] {
-            check(&format!("POST / HTTP/1.1\r\n{fields}\r\n"), Verdict::Spoiled);
+        for fields in [
+            format!("{length}{coding}"),
+            format!("{coding}X: y\r\n{length}"),
+        ] {
+            check(
+                &format!("POST / HTTP/1.1\r\n{fields}\r\n"),
+                Verdict::Spoiled,
+            );
         }
-        check(&format!("POST / HTTP/1.1\r\n{coding}{coding}\r\n"), Verdict::Spoiled);
-        check("P / HTTP/1.1\r\nCONTENT-LENGTH:5\ntransfer-ENCODING:chunked\n\n", Verdict::Spoiled);
+        check(
+            &format!("POST / HTTP/1.1\r\n{coding}{coding}\r\n"),
+            Verdict::Spoiled,
+        );
+        check(
+            "P / HTTP/1.1\r\nCONTENT-LENGTH:5\ntransfer-ENCODING:chunked\n\n",
+            Verdict::Spoiled,
+        );
     }
 
     #[test]
     fn any_coding_but_chunked_is_refused() {
-        for coding in ["gzip, chunked", "chunked, identity", "chunkedx", "chunk", "", "x chunked"] {
+        for coding in [
+            "gzip, chunked",
+            "chunked, identity",
+            "chunkedx",
+            "chunk",
+            "",
+            "x chunked",
+        ] {
             let request = format!("P / HTTP/1.1\r\nTransfer-Encoding: {coding}\r\n\r\n");
             check(&request, Verdict::Spoiled);
         }
@@ -354,7 +412,10 @@ mod tests {
     fn the_second_request_of_a_connection_is_watched_too() {
         let bad = "P / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n";
         check(&format!("GET / HTTP/1.1\r\n\r\n{bad}"), Verdict::Spoiled);
-        check(&format!("P / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc{bad}"), Verdict::Spoiled);
+        check(
+            &format!("P / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc{bad}"),
+            Verdict::Spoiled,
+        );
         let chunked = "P / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
         check(&format!("{chunked}{bad}"), Verdict::Spoiled);
     }
@@ -363,21 +424,33 @@ mod tests {
     fn bodies_are_never_changed() {
         let bad = "P / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n";
         let length = bad.len();
-        check(&format!("P / HTTP/1.1\r\nContent-Length: {length}\r\n\r\n{bad}"), HEAD);
+        check(
+            &format!("P / HTTP/1.1\r\nContent-Length: {length}\r\n\r\n{bad}"),
+            HEAD,
+        );
         check(
             &format!("P / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n{length:x}\r\n{bad}\r\n"),
             BODY,
         );
         let trailers = "0\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n";
-        check(&format!("P / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n{trailers}"), HEAD);
+        check(
+            &format!("P / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n{trailers}"),
+            HEAD,
+        );
     }
 
     #[test]
     fn what_the_parser_refuses_anyway_is_left_to_it() {
         check("P / HTTP/1.1\r\nContent-Length: +5\r\n\r\n", UNKNOWN);
         check("P / HTTP/1.1\r\nContent-Length: 5, 5\r\n\r\n", UNKNOWN);
-        check("P / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n", UNKNOWN);
-        check("P / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", UNKNOWN);
+        check(
+            "P / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n",
+            UNKNOWN,
+        );
+        check(
+            "P / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+            UNKNOWN,
+        );
         check("P / HTTP/1.1\r\nContent-Length : 5\r\n\r\n", HEAD);
     }
 }

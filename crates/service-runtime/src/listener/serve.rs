@@ -127,7 +127,9 @@ impl<F> Server<F> {
         Server {
             factory,
             limits,
-            slots: Arc::new(Semaphore::new(limits.max_connections.min(Semaphore::MAX_PERMITS))),
+            slots: Arc::new(Semaphore::new(
+                limits.max_connections.min(Semaphore::MAX_PERMITS),
+            )),
             http1,
             http2,
             finish: CancellationToken::new(),
@@ -236,7 +238,10 @@ async fn accept(
     listener: &Listener,
     slots: &Arc<Semaphore>,
 ) -> io::Result<(Stream, Peer, OwnedSemaphorePermit)> {
-    let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
+    let slot = Arc::clone(slots)
+        .acquire_owned()
+        .await
+        .map_err(io::Error::other)?;
     let (stream, address) = match &listener.socket {
         Socket::Tcp(socket) => {
             let (stream, address) = socket.accept().await?;
@@ -249,7 +254,14 @@ async fn accept(
             (Stream::Unix(stream), PeerAddress::Unix)
         }
     };
-    Ok((stream, Peer { address, transport: listener.transport() }, slot))
+    Ok((
+        stream,
+        Peer {
+            address,
+            transport: listener.transport(),
+        },
+        slot,
+    ))
 }
 
 async fn pause_after(error: &io::Error) {
@@ -290,13 +302,14 @@ async fn connection<F, S, B, I>(
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = WithPeer { service: (server.factory)(peer), peer };
+    let service = WithPeer {
+        service: (server.factory)(peer),
+        peer,
+    };
     let patience = server.limits.header_read_timeout;
     let outcome = match tls {
         None => match opened(&server, patience, recognise(&mut stream)).await {
-            Ok((protocol, opening)) => {
-                requests(&server, stream, protocol, opening, service).await
-            }
+            Ok((protocol, opening)) => requests(&server, stream, protocol, opening, service).await,
             Err(end) => Err(end),
         },
         Some(acceptor) => {
@@ -351,7 +364,12 @@ where
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let io = TokioIo::new(Watched::new(stream, protocol, opening, server.limits.stall_timeout));
+    let io = TokioIo::new(Watched::new(
+        stream,
+        protocol,
+        opening,
+        server.limits.stall_timeout,
+    ));
     match protocol {
         Protocol::Http1 => {
             let mut connection = pin!(server.http1.serve_connection(io, service));

@@ -20,7 +20,10 @@ pub fn tls_from_files(certificate: &Path, key: &Path) -> Result<ServerConfig, Li
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| unreadable("certificate", certificate, error))?;
     if chain.is_empty() {
-        let what = format!("certificate file {} holds no certificate", certificate.display());
+        let what = format!(
+            "certificate file {} holds no certificate",
+            certificate.display()
+        );
         return Err(ListenError::configuration(what, None));
     }
     let private_key =

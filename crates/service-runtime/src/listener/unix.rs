@@ -28,7 +28,10 @@ struct Identity {
 impl Identity {
     fn of(path: &Path) -> Option<Self> {
         let metadata = fs::symlink_metadata(path).ok()?;
-        Some(Identity { device: metadata.dev(), inode: metadata.ino() })
+        Some(Identity {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        })
     }
 }
 
@@ -37,7 +40,11 @@ impl UnixSocket {
         remove_stale(path)?;
         let listener = UnixListener::bind(path)?;
         fs::set_permissions(path, fs::Permissions::from_mode(MODE))?;
-        Ok(UnixSocket { listener, path: path.to_owned(), identity: Identity::of(path) })
+        Ok(UnixSocket {
+            listener,
+            path: path.to_owned(),
+            identity: Identity::of(path),
+        })
     }
 
     pub(super) fn listener(&self) -> &UnixListener {

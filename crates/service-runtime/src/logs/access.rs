@@ -83,7 +83,13 @@ impl AccessLog {
 
 /// `2026-02-16 21:08:07,948 [GET] CACHE_HIT https://host/path`
 fn text_line(access: &Access<'_>, line: &mut String) -> fmt::Result {
-    let Access { at, method, label, url, extra: _ } = access;
+    let Access {
+        at,
+        method,
+        label,
+        url,
+        extra: _,
+    } = access;
     write!(line, "{} [", Timestamp::of(*at).text())?;
     write!(Printable(line), "{method}] {label} {url}")?;
     line.push('\n');
@@ -91,8 +97,18 @@ fn text_line(access: &Access<'_>, line: &mut String) -> fmt::Result {
 }
 
 fn json_line(access: &Access<'_>, line: &mut String) -> fmt::Result {
-    let Access { at, method, label, url, extra } = access;
-    write!(line, "{{\"timestamp\":\"{}\",\"method\":\"", Timestamp::of(*at).rfc3339())?;
+    let Access {
+        at,
+        method,
+        label,
+        url,
+        extra,
+    } = access;
+    write!(
+        line,
+        "{{\"timestamp\":\"{}\",\"method\":\"",
+        Timestamp::of(*at).rfc3339()
+    )?;
     JsonText(line).write_str(method)?;
     line.push_str("\",\"event\":\"");
     JsonText(line).write_str(label)?;
@@ -164,7 +180,13 @@ mod tests {
 
     fn access<'a>(url: &'a dyn Display, extra: &'a [(&'a str, Field<'a>)]) -> Access<'a> {
         let at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_771_276_087_948);
-        Access { at, method: "GET", label: "CACHE_HIT", url, extra }
+        Access {
+            at,
+            method: "GET",
+            label: "CACHE_HIT",
+            url,
+            extra,
+        }
     }
 
     fn text(access: &Access<'_>) -> String {
@@ -184,7 +206,10 @@ mod tests {
     fn the_text_line_is_what_existing_readers_parse() {
         let url = format_args!("https://{}/repos/a/b", "host").to_string();
         let line = text(&access(&url, &[("status", Field::Count(200))]));
-        assert_eq!(line, "2026-02-16 21:08:07,948 [GET] CACHE_HIT https://host/repos/a/b\n");
+        assert_eq!(
+            line,
+            "2026-02-16 21:08:07,948 [GET] CACHE_HIT https://host/repos/a/b\n"
+        );
     }
 
     #[test]
@@ -206,6 +231,9 @@ mod tests {
     #[test]
     fn a_request_cannot_forge_a_line() {
         let line = text(&access(&"/a\r\n2026 [GET] X\u{7f}ü", &[]));
-        assert!(line.ends_with("CACHE_HIT /a\\x0d\\x0a2026 [GET] X\\x7fü\n"), "{line}");
+        assert!(
+            line.ends_with("CACHE_HIT /a\\x0d\\x0a2026 [GET] X\\x7fü\n"),
+            "{line}"
+        );
     }
 }

@@ -39,12 +39,22 @@ impl Timestamp {
 
     /// `2026-02-16 21:08:07,948`
     pub fn text(&self) -> impl fmt::Display + use<> {
-        Shown { time: *self, separator: ' ', fraction: ',', zone: "" }
+        Shown {
+            time: *self,
+            separator: ' ',
+            fraction: ',',
+            zone: "",
+        }
     }
 
     /// `2026-02-16T21:08:07.948Z`
     pub fn rfc3339(&self) -> impl fmt::Display + use<> {
-        Shown { time: *self, separator: 'T', fraction: '.', zone: "Z" }
+        Shown {
+            time: *self,
+            separator: 'T',
+            fraction: '.',
+            zone: "Z",
+        }
     }
 }
 
@@ -72,7 +82,11 @@ fn civil_from_days(days: i64) -> (i64, u8, u8) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     let small = |value: i64| u8::try_from(value).expect("a month or a day of a month");
     (year, small(month), small(day))
@@ -87,8 +101,21 @@ struct Shown {
 
 impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Shown { time, separator, fraction, zone } = self;
-        let Timestamp { year, month, day, hour, minute, second, millisecond } = time;
+        let Shown {
+            time,
+            separator,
+            fraction,
+            zone,
+        } = self;
+        let Timestamp {
+            year,
+            month,
+            day,
+            hour,
+            minute,
+            second,
+            millisecond,
+        } = time;
         // Written as one piece of bytes: this is on the path of every request.
         let mut text = *b"0000-00-00 00:00:00,000";
         let Ok(year) = u32::try_from(*year) else {
@@ -145,7 +172,10 @@ mod tests {
     #[test]
     fn the_machine_readable_form_is_rfc_3339() {
         let time = SystemTime::UNIX_EPOCH + Duration::from_millis(1_771_276_087_948);
-        assert_eq!(Timestamp::of(time).rfc3339().to_string(), "2026-02-16T21:08:07.948Z");
+        assert_eq!(
+            Timestamp::of(time).rfc3339().to_string(),
+            "2026-02-16T21:08:07.948Z"
+        );
     }
 
     #[test]

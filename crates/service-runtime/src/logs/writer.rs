@@ -79,7 +79,9 @@ impl LineWriter {
             // Lines will fill the buffer and then be dropped and counted.
             tracing::error!(%error, "cannot start the thread of the access log");
         }
-        LineWriter { handle: Arc::new(Handle { shared }) }
+        LineWriter {
+            handle: Arc::new(Handle { shared }),
+        }
     }
 
     /// Adds a line, which brings its own line end; or drops it.
@@ -112,15 +114,18 @@ impl LineWriter {
             queue.wish = Wish::Flush;
         }
         shared.work.notify_one();
-        let unwritten =
-            |queue: &mut Queue| !queue.lines.is_empty() || queue.thread == Thread::Busy;
-        shared.written.wait_while_for(&mut queue, unwritten, FLUSH_LIMIT);
+        let unwritten = |queue: &mut Queue| !queue.lines.is_empty() || queue.thread == Thread::Busy;
+        shared
+            .written
+            .wait_while_for(&mut queue, unwritten, FLUSH_LIMIT);
     }
 }
 
 impl fmt::Debug for LineWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LineWriter").field("dropped", &self.dropped()).finish_non_exhaustive()
+        f.debug_struct("LineWriter")
+            .field("dropped", &self.dropped())
+            .finish_non_exhaustive()
     }
 }
 
@@ -151,7 +156,11 @@ impl Shared {
             }
             std::mem::swap(&mut batch, &mut queue.lines);
             drop(queue);
-            if output.write_all(&batch).and_then(|()| output.flush()).is_err() {
+            if output
+                .write_all(&batch)
+                .and_then(|()| output.flush())
+                .is_err()
+            {
                 let lost = memchr::memchr_iter(b'\n', &batch).count();
                 self.dropped.fetch_add(lost as u64, Ordering::Relaxed);
             }
@@ -188,7 +197,13 @@ mod tests {
     fn gate(capacity: usize) -> (LineWriter, mpsc::Sender<()>, Arc<Mutex<Vec<u8>>>) {
         let (opener, open) = mpsc::channel();
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let writer = LineWriter::new(Gate { open, seen: Arc::clone(&seen) }, capacity);
+        let writer = LineWriter::new(
+            Gate {
+                open,
+                seen: Arc::clone(&seen),
+            },
+            capacity,
+        );
         (writer, opener, seen)
     }
 

@@ -38,7 +38,10 @@ pub struct CounterFamily<L> {
 
 impl<L: Labels> CounterFamily<L> {
     pub(super) fn new(counter: Counter<u64>) -> Self {
-        CounterFamily { counter, series: Series::default() }
+        CounterFamily {
+            counter,
+            series: Series::default(),
+        }
     }
 
     pub fn add(&self, labels: &L, amount: u64) {
@@ -51,7 +54,11 @@ impl<L: Labels> CounterFamily<L> {
 
     /// The counter of one label set, to keep where the labels never change.
     pub fn bind(&self, labels: &L) -> BoundCounter<u64> {
-        self.series.with(labels, |attributes| self.counter.bind(attributes), Clone::clone)
+        self.series.with(
+            labels,
+            |attributes| self.counter.bind(attributes),
+            Clone::clone,
+        )
     }
 }
 
@@ -63,7 +70,10 @@ pub struct HistogramFamily<L> {
 
 impl<L: Labels> HistogramFamily<L> {
     pub(super) fn new(histogram: Histogram<f64>) -> Self {
-        HistogramFamily { histogram, series: Series::default() }
+        HistogramFamily {
+            histogram,
+            series: Series::default(),
+        }
     }
 
     pub fn record(&self, labels: &L, value: f64) {
@@ -76,7 +86,11 @@ impl<L: Labels> HistogramFamily<L> {
 
     /// The histogram of one label set, to keep where the labels never change.
     pub fn bind(&self, labels: &L) -> BoundHistogram<f64> {
-        self.series.with(labels, |attributes| self.histogram.bind(attributes), Clone::clone)
+        self.series.with(
+            labels,
+            |attributes| self.histogram.bind(attributes),
+            Clone::clone,
+        )
     }
 }
 
@@ -104,7 +118,11 @@ impl<L: Labels, B> Series<L, B> {
             // The SDK folds it into its overflow series; remembering it would be a leak.
             return measure(&bind(&labels.attributes()));
         }
-        measure(series.entry(labels.clone()).or_insert_with(|| bind(&labels.attributes())))
+        measure(
+            series
+                .entry(labels.clone())
+                .or_insert_with(|| bind(&labels.attributes())),
+        )
     }
 }
 

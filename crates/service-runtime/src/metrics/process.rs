@@ -15,7 +15,10 @@ pub(super) fn observe(meter: &Meter) {
         .u64_observable_gauge("process_resident_memory_bytes")
         .with_description("Resident memory size in bytes.")
         .with_callback(|observer| {
-            if let Some(bytes) = read("/proc/self/status").as_deref().and_then(resident_bytes) {
+            if let Some(bytes) = read("/proc/self/status")
+                .as_deref()
+                .and_then(resident_bytes)
+            {
                 observer.observe(bytes, &[]);
             }
         })
@@ -69,13 +72,19 @@ fn start_time() -> Option<f64> {
 }
 
 fn resident_bytes(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes * 1024)
 }
 
 fn boot_time(stat: &str) -> Option<u64> {
-    stat.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()
+    stat.lines()
+        .find_map(|line| line.strip_prefix("btime "))?
+        .trim()
+        .parse()
+        .ok()
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -106,15 +115,25 @@ mod tests {
     #[test]
     fn stat_is_read_behind_any_command_name() {
         let text = "42 (a) b (c) S 1 1 1 0 -1 4194304 100 0 0 0 250 50 0 0 20 0 7 0 12345 1 2 3";
-        let expected = Stat { cpu_ticks: 300, threads: 7, start_ticks: 12345 };
+        let expected = Stat {
+            cpu_ticks: 300,
+            threads: 7,
+            start_ticks: 12345,
+        };
         assert_eq!(Stat::parse(text), Some(expected));
         assert_eq!(Stat::parse("42 (short) S 1"), None);
     }
 
     #[test]
     fn memory_and_boot_time_are_read() {
-        assert_eq!(resident_bytes("Name:\ta\nVmRSS:\t    2048 kB\n"), Some(2_097_152));
+        assert_eq!(
+            resident_bytes("Name:\ta\nVmRSS:\t    2048 kB\n"),
+            Some(2_097_152)
+        );
         assert_eq!(resident_bytes("Name:\ta\n"), None);
-        assert_eq!(boot_time("cpu 1 2\nbtime 1700000000\n"), Some(1_700_000_000));
+        assert_eq!(
+            boot_time("cpu 1 2\nbtime 1700000000\n"),
+            Some(1_700_000_000)
+        );
     }
 }

@@ -35,14 +35,32 @@ impl Server {
 
     pub(crate) fn with(limits: Limits, grace: Duration, limit: Duration) -> Server {
         let listener = Listener::tcp(loopback()).unwrap();
-        let ListenAddress::Tcp(address) = listener.address() else { unreachable!() };
+        let ListenAddress::Tcp(address) = listener.address() else {
+            unreachable!()
+        };
         let shutdown = Shutdown::new();
         shutdown.readiness().set_ready();
         let release = Arc::new(Notify::new());
-        let drain = Drain { shutdown: shutdown.clone(), grace, limit };
+        let drain = Drain {
+            shutdown: shutdown.clone(),
+            grace,
+            limit,
+        };
         let (arrival, arrived) = mpsc::unbounded_channel();
-        let ended = tokio::spawn(run(vec![listener], limits, drain, Arc::clone(&release), arrival));
-        Server { address, shutdown, release, arrived, ended }
+        let ended = tokio::spawn(run(
+            vec![listener],
+            limits,
+            drain,
+            Arc::clone(&release),
+            arrival,
+        ));
+        Server {
+            address,
+            shutdown,
+            release,
+            arrived,
+            ended,
+        }
     }
 
     pub(crate) async fn connect(&self) -> Client {
@@ -85,7 +103,11 @@ pub(crate) async fn run(
                     _ => {}
                 }
                 let head = format!("{} {}", request.method(), request.uri().path());
-                let length = request.into_body().collect().await.map(|body| body.to_bytes().len());
+                let length = request
+                    .into_body()
+                    .collect()
+                    .await
+                    .map(|body| body.to_bytes().len());
                 let length = length.unwrap_or(usize::MAX);
                 let text = format!("{head} {length} {:?} {:?}", peer.reach(), peer.transport);
                 Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(text))))
@@ -117,7 +139,9 @@ impl Client {
         loop {
             let text = String::from_utf8_lossy(&answer).into_owned();
             if let Some((head, body)) = text.split_once("\r\n\r\n") {
-                let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+                let length = head
+                    .lines()
+                    .find_map(|line| line.strip_prefix("content-length: "));
                 if body.len() >= length.expect("a length").parse::<usize>().unwrap() {
                     return text;
                 }
@@ -131,5 +155,8 @@ impl Client {
 #[track_caller]
 pub(crate) fn check_status(answer: &str, status: u16) {
     let line = format!("HTTP/1.1 {status} ");
-    assert!(answer.starts_with(&line), "expected {status}, got {answer:?}");
+    assert!(
+        answer.starts_with(&line),
+        "expected {status}, got {answer:?}"
+    );
 }

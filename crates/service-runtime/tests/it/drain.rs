@@ -24,15 +24,27 @@ async fn work_in_flight_is_finished_and_idle_connections_close() {
 
     assert_eq!(server.shutdown.readiness().state(), ReadinessState::Ready);
     server.shutdown.begin();
-    assert_eq!(server.shutdown.readiness().state(), ReadinessState::Draining);
+    assert_eq!(
+        server.shutdown.readiness().state(),
+        ReadinessState::Draining
+    );
     assert_eq!(idle.rest().await, "");
-    assert!(TcpStream::connect(server.address).await.is_err(), "the listener is closed");
+    assert!(
+        TcpStream::connect(server.address).await.is_err(),
+        "the listener is closed"
+    );
 
     server.release.notify_one();
     let answer = busy.rest().await;
     check_status(&answer, 200);
     assert!(answer.contains("connection: close"), "{answer}");
-    assert_eq!(server.ended.await.unwrap(), DrainReport { finished: 2, aborted: 0 });
+    assert_eq!(
+        server.ended.await.unwrap(),
+        DrainReport {
+            finished: 2,
+            aborted: 0
+        }
+    );
 }
 
 #[tokio::test]
@@ -49,22 +61,34 @@ async fn a_connection_that_has_said_nothing_does_not_hold_up() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_not_finished_in_time_is_cut_off() {
-    let mut server =
-        Server::with(Limits::default(), Duration::from_secs(3), Duration::from_secs(30));
+    let mut server = Server::with(
+        Limits::default(),
+        Duration::from_secs(3),
+        Duration::from_secs(30),
+    );
     let mut busy = server.connect().await;
     busy.send(SLOW).await;
     server.arrived.recv().await.unwrap();
     let start = tokio::time::Instant::now();
     server.shutdown.begin();
-    assert_eq!(server.ended.await.unwrap(), DrainReport { finished: 0, aborted: 1 });
+    assert_eq!(
+        server.ended.await.unwrap(),
+        DrainReport {
+            finished: 0,
+            aborted: 1
+        }
+    );
     assert_eq!(start.elapsed().as_secs(), 33);
     assert_eq!(busy.rest().await, "");
 }
 
 #[tokio::test(start_paused = true)]
 async fn during_the_grace_new_connections_are_served() {
-    let mut server =
-        Server::with(Limits::default(), Duration::from_secs(3), Duration::from_secs(30));
+    let mut server = Server::with(
+        Limits::default(),
+        Duration::from_secs(3),
+        Duration::from_secs(30),
+    );
     server.shutdown.begin();
     let mut late = server.connect().await;
     late.send(SLOW).await;
@@ -76,15 +100,24 @@ async fn during_the_grace_new_connections_are_served() {
 
 #[tokio::test(start_paused = true)]
 async fn the_second_signal_means_at_once() {
-    let mut server =
-        Server::with(Limits::default(), Duration::from_secs(3), Duration::from_secs(30));
+    let mut server = Server::with(
+        Limits::default(),
+        Duration::from_secs(3),
+        Duration::from_secs(30),
+    );
     let mut busy = server.connect().await;
     busy.send(SLOW).await;
     server.arrived.recv().await.unwrap();
     let start = tokio::time::Instant::now();
     server.shutdown.begin();
     server.shutdown.begin();
-    assert_eq!(server.ended.await.unwrap(), DrainReport { finished: 0, aborted: 1 });
+    assert_eq!(
+        server.ended.await.unwrap(),
+        DrainReport {
+            finished: 0,
+            aborted: 1
+        }
+    );
     assert_eq!(start.elapsed(), Duration::ZERO);
     assert_eq!(busy.rest().await, "");
 }

@@ -8,7 +8,11 @@ async fn check_refused(server: &Server, fields: &str, body: &str) {
     let request = format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n{body}{smuggled}");
     let answer = server.exchange(&request).await;
     check_status(&answer, 400);
-    assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{fields:?}: {answer}");
+    assert_eq!(
+        answer.matches("HTTP/1.1 ").count(),
+        1,
+        "{fields:?}: {answer}"
+    );
     assert!(!answer.contains("smuggled"), "{fields:?}: {answer}");
 }
 
@@ -29,7 +33,12 @@ async fn content_length_with_transfer_encoding_is_refused() {
 #[tokio::test]
 async fn differing_content_lengths_are_refused() {
     let server = Server::start();
-    check_refused(&server, "Content-Length: 5\r\nContent-Length: 6\r\n", "hello").await;
+    check_refused(
+        &server,
+        "Content-Length: 5\r\nContent-Length: 6\r\n",
+        "hello",
+    )
+    .await;
     check_refused(&server, "Content-Length: 5, 6\r\n", "hello").await;
     check_refused(&server, "Content-Length: +5\r\n", "hello").await;
 }
@@ -50,13 +59,21 @@ async fn codings_that_nobody_undoes_are_refused() {
 async fn a_later_request_of_the_connection_is_watched_too() {
     let server = Server::start();
     let mut client = server.connect().await;
-    client.send("POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello").await;
+    client
+        .send("POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello")
+        .await;
     assert!(client.answer().await.ends_with("POST /1 5 SameHost Plain"));
     let chunked = "POST /2 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
-    client.send(&format!("{chunked}5;x=y\r\nhello\r\n0\r\nT: u\r\n\r\n")).await;
+    client
+        .send(&format!("{chunked}5;x=y\r\nhello\r\n0\r\nT: u\r\n\r\n"))
+        .await;
     assert!(client.answer().await.ends_with("POST /2 5 SameHost Plain"));
     let both = "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n";
-    client.send(&format!("POST /3 HTTP/1.1\r\nHost: a\r\n{both}\r\n0\r\n\r\n")).await;
+    client
+        .send(&format!(
+            "POST /3 HTTP/1.1\r\nHost: a\r\n{both}\r\n0\r\n\r\n"
+        ))
+        .await;
     check_status(&client.rest().await, 400);
 }
 
@@ -65,13 +82,19 @@ async fn a_body_that_looks_like_a_bad_request_arrives_unchanged() {
     let server = Server::start();
     let body = "P / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n";
     let mut client = server.connect().await;
-    let head = format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
     for _ in 0..2 {
         client.send(&head).await;
         client.send(body).await;
         let answer = client.answer().await;
         check_status(&answer, 200);
-        assert!(answer.contains(&format!("POST / {} ", body.len())), "{answer}");
+        assert!(
+            answer.contains(&format!("POST / {} ", body.len())),
+            "{answer}"
+        );
     }
 }
 
@@ -79,6 +102,8 @@ async fn a_body_that_looks_like_a_bad_request_arrives_unchanged() {
 async fn equal_content_lengths_are_one_statement() {
     let server = Server::start();
     let fields = "Content-Length: 5\r\nContent-Length: 5\r\nConnection: close\r\n";
-    let answer = server.exchange(&format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\nhello")).await;
+    let answer = server
+        .exchange(&format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\nhello"))
+        .await;
     check_status(&answer, 200);
 }

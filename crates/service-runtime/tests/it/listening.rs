@@ -15,9 +15,14 @@ use super::client::{loopback, run};
 #[tokio::test]
 async fn a_taken_address_is_named() {
     let first = Listener::tcp(loopback()).unwrap();
-    let ListenAddress::Tcp(address) = first.address() else { unreachable!() };
+    let ListenAddress::Tcp(address) = first.address() else {
+        unreachable!()
+    };
     let failure = Failure::from(Listener::tcp(address).unwrap_err());
-    assert_eq!(failure.line(), format!("cannot listen on {address}: address in use"));
+    assert_eq!(
+        failure.line(),
+        format!("cannot listen on {address}: address in use")
+    );
     assert_eq!(failure.exit_code(), 1);
 }
 
@@ -34,9 +39,18 @@ async fn a_unix_socket_serves_and_is_removed_at_the_end() {
     let shutdown = drain.shutdown.clone();
     let (arrival, _arrived) = mpsc::unbounded_channel();
     let release = Arc::new(Notify::new());
-    let server = tokio::spawn(run(vec![listener], Limits::default(), drain, release, arrival));
+    let server = tokio::spawn(run(
+        vec![listener],
+        Limits::default(),
+        drain,
+        release,
+        arrival,
+    ));
     let mut client = UnixStream::connect(&path).await.unwrap();
-    client.write_all(b"GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
+    client
+        .write_all(b"GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        .await
+        .unwrap();
     let mut answer = String::new();
     client.read_to_string(&mut answer).await.unwrap();
     assert!(answer.ends_with("GET /x 0 SameHost Plain"), "{answer}");
@@ -68,7 +82,10 @@ async fn a_file_that_is_no_socket_is_left_alone() {
     let path = directory.path().join("precious");
     std::fs::write(&path, "data").unwrap();
     let error = Listener::unix(&path).unwrap_err().to_string();
-    assert!(error.ends_with("precious: the path exists and is not a socket"), "{error}");
+    assert!(
+        error.ends_with("precious: the path exists and is not a socket"),
+        "{error}"
+    );
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "data");
 }
 

@@ -29,8 +29,15 @@ impl Files {
         let directory = tempfile::tempdir().unwrap();
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         std::fs::write(directory.path().join("cert.pem"), made.cert.pem()).unwrap();
-        std::fs::write(directory.path().join("key.pem"), made.signing_key.serialize_pem()).unwrap();
-        Files { directory, certificate: made.cert.der().clone() }
+        std::fs::write(
+            directory.path().join("key.pem"),
+            made.signing_key.serialize_pem(),
+        )
+        .unwrap();
+        Files {
+            directory,
+            certificate: made.cert.der().clone(),
+        }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -38,7 +45,9 @@ impl Files {
     }
 
     async fn connect(&self, address: ListenAddress, protocol: &str) -> TlsStream<TcpStream> {
-        let ListenAddress::Tcp(address) = address else { unreachable!() };
+        let ListenAddress::Tcp(address) = address else {
+            unreachable!()
+        };
         let mut roots = RootCertStore::empty();
         roots.add(self.certificate.clone()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -50,7 +59,10 @@ impl Files {
         configuration.alpn_protocols = vec![protocol.as_bytes().to_vec()];
         let connector = TlsConnector::from(Arc::new(configuration));
         let stream = TcpStream::connect(address).await.unwrap();
-        connector.connect(ServerName::try_from("localhost").unwrap(), stream).await.unwrap()
+        connector
+            .connect(ServerName::try_from("localhost").unwrap(), stream)
+            .await
+            .unwrap()
     }
 }
 
@@ -58,10 +70,19 @@ fn start(files: &Files) -> (ListenAddress, Drain) {
     let tls = tls_from_files(&files.path("cert.pem"), &files.path("key.pem")).unwrap();
     let listener = Listener::tcp(loopback()).unwrap().with_tls(tls);
     let address = listener.address();
-    let drain = Drain { limit: std::time::Duration::from_secs(30), ..Drain::default() };
+    let drain = Drain {
+        limit: std::time::Duration::from_secs(30),
+        ..Drain::default()
+    };
     let (arrival, _) = mpsc::unbounded_channel();
     let release = Arc::new(Notify::new());
-    tokio::spawn(run(vec![listener], Limits::default(), drain.clone(), release, arrival));
+    tokio::spawn(run(
+        vec![listener],
+        Limits::default(),
+        drain.clone(),
+        release,
+        arrival,
+    ));
     (address, drain)
 }
 
@@ -70,7 +91,10 @@ async fn http_1_over_tls() {
     let files = Files::new();
     let (address, _drain) = start(&files);
     let mut stream = files.connect(address, "http/1.1").await;
-    stream.write_all(b"GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
+    stream
+        .write_all(b"GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        .await
+        .unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.ends_with("GET /x 0 SameHost Tls"), "{answer}");
@@ -83,10 +107,13 @@ async fn http_2_over_tls_and_its_drain() {
     let stream = files.connect(address, "h2").await;
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(b"h2".as_slice()));
     let io = TokioIo::new(stream);
-    let (mut sender, connection) =
-        hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io)
+        .await
+        .unwrap();
     let connection = tokio::spawn(connection);
-    let request = Request::get("https://localhost/y").body(Empty::<Bytes>::new()).unwrap();
+    let request = Request::get("https://localhost/y")
+        .body(Empty::<Bytes>::new())
+        .unwrap();
     let answer = sender.send_request(request).await.unwrap();
     let body = answer.into_body().collect().await.unwrap().to_bytes();
     assert_eq!(body, "GET /y 0 SameHost Tls");
@@ -98,10 +125,13 @@ async fn http_2_over_tls_and_its_drain() {
 async fn http_2_with_prior_knowledge() {
     let server = super::client::Server::start();
     let io = TokioIo::new(TcpStream::connect(server.address).await.unwrap());
-    let (mut sender, connection) =
-        hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io)
+        .await
+        .unwrap();
     tokio::spawn(connection);
-    let request = Request::get("http://localhost/z").body(Empty::<Bytes>::new()).unwrap();
+    let request = Request::get("http://localhost/z")
+        .body(Empty::<Bytes>::new())
+        .unwrap();
     let answer = sender.send_request(request).await.unwrap();
     let body = answer.into_body().collect().await.unwrap().to_bytes();
     assert_eq!(body, "GET /z 0 SameHost Plain");
@@ -123,11 +153,23 @@ fn errors_name_the_file() {
     let other = Files::new();
     let (certificate, key) = (files.path("cert.pem"), files.path("key.pem"));
     let absent = files.path("absent.pem");
-    check_refused(&absent, &key, &["certificate file", "absent.pem does not exist"]);
-    check_refused(&certificate, &absent, &["key file", "absent.pem does not exist"]);
+    check_refused(
+        &absent,
+        &key,
+        &["certificate file", "absent.pem does not exist"],
+    );
+    check_refused(
+        &certificate,
+        &absent,
+        &["key file", "absent.pem does not exist"],
+    );
     check_refused(&certificate, &certificate, &["cert.pem holds no PEM key"]);
     check_refused(&key, &key, &["key.pem holds no certificate"]);
     let belongs = ["key.pem does not belong to certificate file", "cert.pem"];
     check_refused(&certificate, &other.path("key.pem"), &belongs);
-    check_refused(files.directory.path(), &key, &["cannot read certificate file"]);
+    check_refused(
+        files.directory.path(),
+        &key,
+        &["cannot read certificate file"],
+    );
 }
