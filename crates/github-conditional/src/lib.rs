@@ -1,1 +1,59 @@
-//! placeholder
+//! Conditional requests for the GitHub API: unchanged resources cost no quota.
+//!
+//! [`ConditionalLayer`] wraps any [`tower`](https://docs.rs/tower)-style HTTP client.
+//! Every GET is stored, and asked again only as a conditional request; GitHub answers `304 Not Modified`, which is free
+//! for authorised callers, and the stored body is served.
+//!
+//! # One body for all callers
+//! GitHub computes an `ETag` from the values of the request headers it varies on and the body, so from a stored body
+//! the tag of *another* token can be computed, and asked about.
+//! A 304 then proves three things at once: the resource is unchanged, this very token may see it, and it would get
+//! these very bytes.
+//! So one stored body serves every token, also one that was issued a minute ago, and no byte is shown to anyone whom
+//! GitHub has not just confirmed it for.
+//! The formula is not documented; each 200 is checked against it, and prediction stops where it fails
+//! ([`Prediction`]).
+//!
+//! # Life of a GET
+//! 1. [`policy`](crate#) admits it, or hands it on untouched (`Range`, `Cookie`, `no-store`, other methods).
+//! 2. The entry of its resource variant is loaded: target, `Accept`, API version. A store that fails is a miss.
+//! 3. Concurrent requests of one caller for one variant become one upstream call; a cancelled leader hands over.
+//! 4. The best validator is chosen: the caller's own tag, a predicted one, the tag of an empty list, or none.
+//! 5. A 304 confirms the stored body; a 200 streams to the client while it is recorded, and is stored at its clean end.
+//! 6. When GitHub cannot be asked, a caller is shown only what GitHub confirmed to it before.
+//!
+//! Each response carries a [`Report`] that says how it was made.
+#![deny(missing_docs)]
+
+mod body;
+mod clock;
+mod confidence;
+mod engine;
+mod entry;
+mod error;
+mod fingerprint;
+mod flight;
+mod formula;
+mod marks;
+mod observer;
+mod options;
+mod outcome;
+mod policy;
+mod recording;
+mod service;
+mod variant;
+
+pub use body::ConditionalBody;
+pub use clock::{Clock, SystemClock};
+pub use confidence::{Learned, Prediction, Verification};
+pub use engine::Inspect;
+pub use entry::Entry;
+pub use error::{BodyError, Error};
+pub use fingerprint::{CredentialClass, Fingerprint, FingerprintKey};
+pub use observer::{Dropped, Event, Observer, Probe};
+pub use options::{Options, SpeculateEmptyLists};
+pub use outcome::{
+    BypassReason, Collapse, FreshReason, Outcome, Report, Storing, Trouble, ValidatorKind,
+};
+pub use policy::before::Freshness;
+pub use service::{Builder, Conditional, ConditionalLayer, ResponseFuture};

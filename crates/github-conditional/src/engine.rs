@@ -1,0 +1,143 @@
+//! The engine's shared state: keys, store, flights, what was learned, what was marked.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use cache_backends::{CacheStore, StoreKey, Usage};
+use github_headers::GithubMedia;
+use http::{HeaderMap, Uri};
+
+use crate::clock::SharedClock;
+use crate::confidence::{Confidence, Learned};
+use crate::entry::Entry;
+use crate::fingerprint::{CredentialClass, Fingerprint, FingerprintKey};
+use crate::flight::Flights;
+use crate::marks::Marks;
+use crate::observer::{Event, Observer};
+use crate::options::Options;
+use crate::policy::before::Freshness;
+use crate::recording::Budget;
+use crate::variant::VariantKeys;
+
+pub(crate) mod answer;
+pub(crate) mod call;
+mod commit;
+mod probe;
+pub(crate) mod read;
+pub(crate) mod upstream;
+
+use answer::Landed;
+
+/// One upstream call per resource variant and caller.
+pub(crate) type FlightKey = (StoreKey, Fingerprint);
+
+/// State shared by all clones of a service.
+pub(crate) struct Engine<St> {
+    pub(crate) options: Options,
+    pub(crate) fingerprints: FingerprintKey,
+    pub(crate) keys: VariantKeys,
+    pub(crate) store: St,
+    pub(crate) confidence: Confidence,
+    pub(crate) flights: Flights<FlightKey, Landed>,
+    /// First fetches of variants that nobody has: other callers wait for them.
+    pub(crate) cold: Flights<StoreKey, ()>,
+    pub(crate) marks: Marks,
+    pub(crate) budget: Budget,
+    pub(crate) clock: SharedClock,
+    pub(crate) observer: Arc<dyn Observer>,
+}
+
+impl<St: CacheStore<Entry>> Engine<St> {
+    pub(crate) fn new(
+        options: Options,
+        fingerprints: FingerprintKey,
+        store: St,
+        clock: SharedClock,
+        observer: Arc<dyn Observer>,
+    ) -> Self {
+        Self {
+            keys: VariantKeys::new(&options.origin),
+            budget: Budget::new(options.max_recording_bytes),
+            fingerprints,
+            store,
+            confidence: Confidence::default(),
+            flights: Flights::new(),
+            cold: Flights::new(),
+            marks: Marks::default(),
+            clock,
+            observer,
+            options,
+        }
+    }
+
+    /// What is stored under a key. A store that fails is a miss.
+    pub(crate) async fn load(&self, key: &StoreKey) -> Option<Entry> {
+        match self.store.load(key).await {
+            Ok(entry) => entry,
+            Err(error) => {
+                self.observer.observe(&Event::StoreFailed(&error));
+                None
+            }
+        }
+    }
+
+    /// Hands a changed entry to the store. A store that fails costs a later miss, nothing else.
+    pub(crate) async fn save(&self, key: &StoreKey, entry: Entry) {
+        if let Err(error) = self.store.merge(key, entry).await {
+            self.observer.observe(&Event::StoreFailed(&error));
+        }
+    }
+
+    pub(crate) fn now(&self) -> SystemTime {
+        self.clock.now()
+    }
+
+    pub(crate) fn freshness(&self, class: CredentialClass) -> Freshness {
+        match class {
+            CredentialClass::Anonymous => self.options.anonymous,
+            CredentialClass::Token | CredentialClass::AppJwt => self.options.authorized,
+        }
+    }
+}
+
+/// A view of the engine for metrics and administration.
+pub trait Inspect: Send + Sync {
+    /// What the store holds.
+    fn usage(&self) -> Usage;
+    /// Bytes of bodies that are being recorded.
+    fn recording_bytes(&self) -> usize;
+    /// Upstream calls under way for reads.
+    fn calls_in_flight(&self) -> usize;
+    /// What was learned about predicted tags, per route template and representation.
+    fn confidence(&self) -> Vec<((&'static str, GithubMedia), Learned)>;
+    /// The fingerprint of the caller who sent these headers.
+    fn fingerprint(&self, headers: &HeaderMap) -> Fingerprint;
+    /// The store key of the resource variant that a GET with this target and these headers asks for.
+    fn key(&self, uri: &Uri, headers: &HeaderMap) -> StoreKey;
+}
+
+impl<St: CacheStore<Entry>> Inspect for Engine<St> {
+    fn usage(&self) -> Usage {
+        self.store.usage()
+    }
+
+    fn recording_bytes(&self) -> usize {
+        self.budget.used()
+    }
+
+    fn calls_in_flight(&self) -> usize {
+        self.flights.aloft()
+    }
+
+    fn confidence(&self) -> Vec<((&'static str, GithubMedia), Learned)> {
+        self.confidence.snapshot()
+    }
+
+    fn fingerprint(&self, headers: &HeaderMap) -> Fingerprint {
+        self.fingerprints.fingerprint(headers)
+    }
+
+    fn key(&self, uri: &Uri, headers: &HeaderMap) -> StoreKey {
+        self.keys.key(uri, headers)
+    }
+}

@@ -1,0 +1,353 @@
+//! What an upstream call lands, and the answers that leaders and followers make of it.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use github_headers::EntityTag;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, LINK, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+
+use super::upstream::CallFailure;
+use crate::body::ConditionalBody;
+use crate::entry::{Confirmation, Representation, spelled_like};
+use crate::outcome::{Collapse, FreshReason, Outcome, Report, Storing, Trouble, ValidatorKind};
+use crate::policy::admission::Read;
+use crate::policy::precondition::{ClientConditions, Transfer};
+use crate::recording::Recording;
+
+/// The result of one upstream call, for everybody who waited for it.
+#[derive(Clone, Debug)]
+pub(crate) enum Landed {
+    /// GitHub confirmed the stored body.
+    Confirmed {
+        kind: ValidatorKind,
+        stored: Stored,
+        fresh_headers: Arc<HeaderMap>,
+    },
+    /// GitHub cannot serve; the caller may be shown what it was confirmed for.
+    Stale {
+        trouble: Trouble,
+        stored: Stored,
+        upstream_status: Option<StatusCode>,
+    },
+    /// An answer whose body streams and is recorded.
+    Streaming {
+        outcome: Outcome,
+        head: Arc<Head>,
+        recording: Recording,
+    },
+    /// An answer with a small body that is here already.
+    Whole {
+        outcome: Outcome,
+        head: Arc<Head>,
+        body: Bytes,
+    },
+    /// No answer.
+    Failed {
+        trouble: Trouble,
+        upstream_status: Option<StatusCode>,
+        failure: Option<CallFailure>,
+    },
+    /// An answer that only the leader can have: too large to be shared, or to its own validators.
+    Unshared,
+}
+
+/// A stored body and what is known of the caller's standing towards it.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    pub(crate) representation: Arc<Representation>,
+    pub(crate) confirmation: Arc<Confirmation>,
+}
+
+/// Status and headers of an upstream answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Head {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+}
+
+/// How the answer goes to this client.
+pub(crate) struct Client<'a> {
+    pub(crate) read: Read,
+    pub(crate) conditions: &'a ClientConditions,
+    pub(crate) now: SystemTime,
+}
+
+type Answer<B> = Response<ConditionalBody<B>>;
+
+impl Stored {
+    fn tag(&self) -> Option<EntityTag> {
+        let own = self.confirmation.tag()?;
+        Some(spelled_like(own, self.representation.is_weak()))
+    }
+
+    fn age(&self, now: SystemTime) -> Duration {
+        now.duration_since(self.confirmation.validated_at())
+            .unwrap_or(Duration::ZERO)
+    }
+
+    /// Seconds of freshness left; negative when stale.
+    fn ttl_seconds(&self, now: SystemTime) -> Option<i64> {
+        let until = self.confirmation.fresh_until()?;
+        let seconds = |span: Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
+        Some(match until.duration_since(now) {
+            Ok(left) => seconds(left),
+            Err(since) => -seconds(since.duration()),
+        })
+    }
+}
+
+impl Client<'_> {
+    /// A stored body under fresh headers: the 304's own win, the stored ones fill in what a 304 lacks.
+    pub(crate) fn confirmed<B>(
+        &self,
+        kind: ValidatorKind,
+        stored: &Stored,
+        fresh: HeaderMap,
+        mut report: Report,
+    ) -> Answer<B> {
+        report.outcome = Outcome::Revalidated(kind);
+        report.upstream_status = Some(StatusCode::NOT_MODIFIED);
+        report.age = Some(Duration::ZERO);
+        self.stored(stored, fresh, report)
+    }
+
+    /// A stored body that GitHub was not asked about.
+    pub(crate) fn fresh<B>(
+        &self,
+        reason: FreshReason,
+        stored: &Stored,
+        mut report: Report,
+    ) -> Answer<B> {
+        report.outcome = Outcome::Fresh(reason);
+        report.age = Some(stored.age(self.now));
+        report.ttl_seconds = stored.ttl_seconds(self.now).or(Some(0));
+        self.stored(stored, HeaderMap::new(), report)
+    }
+
+    /// A stored body in place of an answer that GitHub cannot give.
+    pub(crate) fn stale<B>(
+        &self,
+        trouble: Trouble,
+        stored: &Stored,
+        upstream_status: Option<StatusCode>,
+        mut report: Report,
+    ) -> Answer<B> {
+        report.outcome = Outcome::Stale(trouble);
+        report.upstream_status = upstream_status;
+        report.age = Some(stored.age(self.now));
+        self.stored(stored, HeaderMap::new(), report)
+    }
+
+    fn stored<B>(&self, stored: &Stored, fresh: HeaderMap, report: Report) -> Answer<B> {
+        let Stored {
+            representation,
+            confirmation,
+        } = stored;
+        let mut headers = fresh;
+        for name in [CONTENT_LENGTH, CONTENT_ENCODING, TRANSFER_ENCODING] {
+            headers.remove(name);
+        }
+        let tag = stored.tag();
+        if let Some(tag) = &tag {
+            headers.insert(ETAG, tag.to_header_value());
+        }
+        let mut answer = match self
+            .conditions
+            .transfer(tag.as_ref(), representation.headers())
+        {
+            Transfer::NotModified => {
+                // As GitHub's own 304, but Link may have grown, and a 304 is the only way to tell the client.
+                if let Some(link) = representation.headers().get(LINK) {
+                    headers.entry(LINK).or_insert_with(|| link.clone());
+                }
+                answer(StatusCode::NOT_MODIFIED, headers, ConditionalBody::empty())
+            }
+            Transfer::Full => {
+                fill_in(&mut headers, representation.headers());
+                if let Some(own) = confirmation.caller_headers() {
+                    fill_in(&mut headers, own);
+                }
+                let body = self.body_of(representation.body(), &mut headers);
+                answer(representation.status(), headers, body)
+            }
+        };
+        answer.extensions_mut().insert(report);
+        answer
+    }
+
+    /// An answer whose body is being recorded; `None` when its beginning is gone already.
+    pub(crate) fn streaming<B>(
+        &self,
+        outcome: Outcome,
+        head: &Head,
+        recording: &Recording,
+        mut report: Report,
+    ) -> Option<Answer<B>> {
+        report.outcome = outcome;
+        report.upstream_status = Some(head.status);
+        let mut headers = head.headers.clone();
+        let mut answer = if self.client_has(head) {
+            self.not_modified(headers)
+        } else if self.read == Read::Head {
+            answer(head.status, headers, ConditionalBody::empty())
+        } else {
+            let length = content_length(&headers);
+            headers.remove(TRANSFER_ENCODING);
+            answer(
+                head.status,
+                headers,
+                ConditionalBody::recording(recording.attach()?, length),
+            )
+        };
+        answer.extensions_mut().insert(report);
+        Some(answer)
+    }
+
+    /// An answer whose body is here already.
+    pub(crate) fn whole<B>(
+        &self,
+        outcome: Outcome,
+        head: &Head,
+        body: &Bytes,
+        mut report: Report,
+    ) -> Answer<B> {
+        report.outcome = outcome;
+        report.upstream_status = Some(head.status);
+        let mut headers = head.headers.clone();
+        let mut answer = if self.client_has(head) {
+            self.not_modified(headers)
+        } else {
+            headers.remove(TRANSFER_ENCODING);
+            let body = match body.is_empty() {
+                // Without a body the announced length is GitHub's to tell (204, 304, HEAD).
+                true => ConditionalBody::empty(),
+                false => self.body_of(body, &mut headers),
+            };
+            answer(head.status, headers, body)
+        };
+        answer.extensions_mut().insert(report);
+        answer
+    }
+
+    fn client_has(&self, head: &Head) -> bool {
+        if head.status != StatusCode::OK {
+            return false;
+        }
+        let tag = head
+            .headers
+            .get(ETAG)
+            .and_then(|value| EntityTag::parse(value).ok());
+        self.conditions.transfer(tag.as_ref(), &head.headers) == Transfer::NotModified
+    }
+
+    fn not_modified<B>(&self, mut headers: HeaderMap) -> Answer<B> {
+        for name in [
+            CONTENT_LENGTH,
+            CONTENT_TYPE,
+            CONTENT_ENCODING,
+            TRANSFER_ENCODING,
+        ] {
+            headers.remove(name);
+        }
+        answer(StatusCode::NOT_MODIFIED, headers, ConditionalBody::empty())
+    }
+
+    fn body_of<B>(&self, body: &Bytes, headers: &mut HeaderMap) -> ConditionalBody<B> {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+        match self.read {
+            Read::Get => ConditionalBody::stored(body.clone()),
+            Read::Head => ConditionalBody::empty(),
+        }
+    }
+
+    /// What a follower makes of a landed call; `None` = it must ask for itself.
+    pub(crate) fn follow<B>(&self, landed: &Landed, mut report: Report) -> Option<Followed<B>> {
+        report.collapse = Collapse::Follower;
+        Some(match landed {
+            Landed::Confirmed {
+                kind,
+                stored,
+                fresh_headers,
+            } => {
+                let fresh = HeaderMap::clone(fresh_headers);
+                Followed::Answer(self.confirmed(*kind, stored, fresh, report))
+            }
+            Landed::Stale {
+                trouble,
+                stored,
+                upstream_status,
+            } => Followed::Answer(self.stale(*trouble, stored, *upstream_status, report)),
+            Landed::Streaming {
+                outcome,
+                head,
+                recording,
+            } => Followed::Answer(self.streaming(*outcome, head, recording, report)?),
+            Landed::Whole {
+                outcome,
+                head,
+                body,
+            } => Followed::Answer(self.whole(*outcome, head, body, report)),
+            Landed::Failed {
+                trouble,
+                upstream_status,
+                failure,
+            } => {
+                report.outcome = Outcome::Failed(*trouble);
+                report.upstream_status = *upstream_status;
+                let source = failure.as_ref().map(|failure| failure.source.clone());
+                Followed::Error(crate::Error::new(report, *trouble, source))
+            }
+            Landed::Unshared => return None,
+        })
+    }
+}
+
+/// A follower's result.
+pub(crate) enum Followed<B> {
+    Answer(Answer<B>),
+    Error(crate::Error),
+}
+
+pub(crate) fn answer<B>(
+    status: StatusCode,
+    headers: HeaderMap,
+    body: ConditionalBody<B>,
+) -> Answer<B> {
+    let mut answer = Response::new(body);
+    *answer.status_mut() = status;
+    *answer.headers_mut() = headers;
+    answer
+}
+
+/// Adds the headers that are not there yet; all lines of one name stay together.
+fn fill_in(headers: &mut HeaderMap, more: &HeaderMap) {
+    headers.reserve(more.len() + 2);
+    for name in more.keys() {
+        if !headers.contains_key(name) {
+            for value in more.get_all(name) {
+                headers.append(name.clone(), value.clone());
+            }
+        }
+    }
+}
+
+pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Whether a delivered answer replaces something that was asked about.
+pub(crate) fn delivered(changed: Changed, storing: Storing) -> Outcome {
+    match changed {
+        Changed::Yes => Outcome::Changed(storing),
+        Changed::No => Outcome::Fetched(storing),
+    }
+}
+
+/// Whether the request went up with a validator for something stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Changed {
+    Yes,
+    No,
+}

@@ -1,0 +1,72 @@
+//! Looking behind a full last page: asks for page N+1 like any other read, through the same flights and store.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cache_backends::CacheStore;
+use http::{HeaderMap, Request, Response, StatusCode, Uri};
+use http_body::Body;
+use http_body_util::BodyExt;
+use tower_service::Service;
+
+use super::{Engine, read};
+use crate::entry::Entry;
+use crate::error::BoxError;
+use crate::observer::{Event, Probe};
+
+/// What lies behind a page.
+pub(crate) enum Behind {
+    Nothing,
+    /// A page with these headers.
+    Page(HeaderMap),
+    Unknown,
+}
+
+/// Asks for the page behind; `headers` are those of the request for the page in front.
+///
+/// The future is boxed by hand, because a read that looks behind is a read within a read.
+pub(crate) fn look_behind<S, St, ReqB, ResB>(
+    engine: Arc<Engine<St>>,
+    inner: S,
+    headers: HeaderMap,
+    next: Uri,
+) -> Pin<Box<dyn Future<Output = Behind> + Send>>
+where
+    S: Service<Request<ReqB>, Response = Response<ResB>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<BoxError>,
+    St: CacheStore<Entry>,
+    ReqB: Body + Default + Send + 'static,
+    ResB: Body<Data = Bytes> + Send + 'static,
+    ResB::Error: Into<BoxError>,
+{
+    Box::pin(async move {
+        let mut request = Request::new(ReqB::default());
+        *request.uri_mut() = next;
+        *request.headers_mut() = headers;
+        let behind = match read::answer(Arc::clone(&engine), inner, request).await {
+            Ok(answer) if answer.status() == StatusCode::OK => {
+                let headers = answer.headers().clone();
+                match answer
+                    .into_body()
+                    .collect()
+                    .await
+                    .map(|body| body.to_bytes())
+                {
+                    Ok(body) if body.trim_ascii() == b"[]" => Behind::Nothing,
+                    Ok(_) => Behind::Page(headers),
+                    Err(_) => Behind::Unknown,
+                }
+            }
+            _ => Behind::Unknown,
+        };
+        let probe = match behind {
+            Behind::Nothing => Probe::StillLast,
+            Behind::Page(_) => Probe::Grown,
+            Behind::Unknown => Probe::Failed,
+        };
+        engine.observer.observe(&Event::Probed(probe));
+        behind
+    })
+}

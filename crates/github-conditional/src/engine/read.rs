@@ -1,0 +1,310 @@
+//! The life of one request: admission, what may be served unasked, one flight per question.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cache_backends::{CacheStore, StoreKey};
+use github_headers::{GithubMedia, Route, Shape};
+use http::request::Parts;
+use http::{HeaderMap, Request, Response, StatusCode};
+use http_body::Body;
+use tower_service::Service;
+
+use super::Engine;
+use super::answer::{Client, Followed, Landed, Stored, answer as respond};
+use super::call::{Call, FlightLead, Led};
+use super::upstream::send;
+use crate::body::ConditionalBody;
+use crate::confidence::Prediction;
+use crate::entry::Entry;
+use crate::error::{BoxError, Error};
+use crate::fingerprint::{CredentialClass, Fingerprint};
+use crate::flight::{Landing, Seat};
+use crate::options::SpeculateEmptyLists;
+use crate::outcome::{BypassReason, Collapse, Outcome, Report};
+use crate::policy::admission::{Admission, Read, RequestBody, admit};
+use crate::policy::before::{Freshness, Held, Question, Speculation, Unasked, unasked};
+use crate::policy::directives::Directives;
+use crate::policy::precondition::ClientConditions;
+use crate::variant::subject;
+
+/// What the engine knows of a read before it looks anything up.
+pub(crate) struct ReadRequest {
+    pub(crate) read: Read,
+    pub(crate) key: StoreKey,
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) class: CredentialClass,
+    pub(crate) route: Route,
+    pub(crate) directives: Directives,
+    pub(crate) conditions: ClientConditions,
+}
+
+impl ReadRequest {
+    pub(crate) fn report(&self, outcome: Outcome) -> Report {
+        Report::new(outcome, self.route, self.fingerprint, self.class)
+    }
+
+    pub(crate) fn subject(&self, headers: &HeaderMap) -> (&'static str, GithubMedia) {
+        subject(&self.route, headers)
+    }
+}
+
+pub(crate) type Answered<B> = Result<Response<ConditionalBody<B>>, Error>;
+
+/// Answers one request.
+pub(crate) async fn answer<S, St, ReqB, ResB>(
+    engine: Arc<Engine<St>>,
+    mut inner: S,
+    request: Request<ReqB>,
+) -> Answered<ResB>
+where
+    S: Service<Request<ReqB>, Response = Response<ResB>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<BoxError>,
+    St: CacheStore<Entry>,
+    ReqB: Body + Default + Send + 'static,
+    ResB: Body<Data = Bytes> + Send + 'static,
+    ResB::Error: Into<BoxError>,
+{
+    let directives = Directives::of(request.headers());
+    let body = match request.body().is_end_stream() {
+        true => RequestBody::Empty,
+        false => RequestBody::Present,
+    };
+    let read = match admit(request.method(), request.headers(), body, &directives) {
+        Admission::Read(read) => read,
+        Admission::Bypass(reason) => return bypass(&engine, &mut inner, request, reason).await,
+    };
+    let (mut parts, _body) = request.into_parts();
+    let fingerprint = engine.fingerprints.fingerprint(&parts.headers);
+    let request = ReadRequest {
+        read,
+        key: engine.keys.key(&parts.uri, &parts.headers),
+        fingerprint,
+        class: CredentialClass::of(&parts.headers),
+        route: Route::of(parts.uri.path()),
+        directives,
+        conditions: ClientConditions::take(&mut parts.headers),
+    };
+    loop {
+        let landings = engine.flights.landings(&(request.key, fingerprint));
+        let entry = engine.load(&request.key).await;
+        if let Some(answer) = serve_unasked(&engine, &request, entry.as_ref()) {
+            return Ok(answer);
+        }
+        if request.read == Read::Head && !holds_candidate(&request, entry.as_ref()) {
+            request.conditions.restore(&mut parts.headers);
+            let cold = Request::from_parts(parts, ReqB::default());
+            return bypass(&engine, &mut inner, cold, BypassReason::ColdHead).await;
+        }
+        match engine.flights.board((request.key, fingerprint)) {
+            Seat::Leader(lead) => {
+                // What was read before another flight landed is outdated.
+                let entry = match engine.flights.landings(&(request.key, fingerprint)) == landings {
+                    true => entry,
+                    false => engine.load(&request.key).await,
+                };
+                return lead_call(engine, inner, request, parts, entry, Some(lead)).await;
+            }
+            Seat::Follower(waiting) => match waiting.landing().await {
+                Landing::Abandoned => {}
+                Landing::Landed(landed) => {
+                    let client = client(&engine, &request);
+                    let report = request.report(Outcome::NotCached);
+                    match client.follow(&landed, report) {
+                        Some(Followed::Answer(answer)) => return Ok(answer),
+                        Some(Followed::Error(error)) => return Err(error),
+                        None => return lead_call(engine, inner, request, parts, entry, None).await,
+                    }
+                }
+            },
+        }
+    }
+}
+
+async fn lead_call<S, St, ReqB, ResB>(
+    engine: Arc<Engine<St>>,
+    inner: S,
+    request: ReadRequest,
+    parts: Parts,
+    entry: Option<Entry>,
+    lead: Option<FlightLead>,
+) -> Answered<ResB>
+where
+    S: Service<Request<ReqB>, Response = Response<ResB>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<BoxError>,
+    St: CacheStore<Entry>,
+    ReqB: Body + Default + Send + 'static,
+    ResB: Body<Data = Bytes> + Send + 'static,
+    ResB::Error: Into<BoxError>,
+{
+    let call = Call::new(Arc::clone(&engine), inner, &request, parts, lead);
+    let Led {
+        landed,
+        relayed,
+        fresh,
+    } = call.run(entry).await;
+    let client = client(&engine, &request);
+    let report = request.report(Outcome::NotCached);
+    if let Some(relayed) = relayed {
+        let (outcome, response) = *relayed;
+        let answer = relay(outcome, response, report);
+        return Ok(match request.read {
+            Read::Get => answer,
+            Read::Head => answer.map(|_body| ConditionalBody::empty()),
+        });
+    }
+    let followed = match (landed, fresh) {
+        // The leader owns the fresh headers; followers were given a copy.
+        (Landed::Confirmed { kind, stored, .. }, Some(fresh)) => {
+            return Ok(client.confirmed(kind, &stored, fresh, report));
+        }
+        (landed, _) => client.follow(&landed, report),
+    };
+    match followed {
+        Some(Followed::Answer(mut answer)) => {
+            if let Some(report) = answer.extensions_mut().get_mut::<Report>() {
+                report.collapse = Collapse::Leader;
+            }
+            Ok(answer)
+        }
+        Some(Followed::Error(error)) => Err(error.led()),
+        None => unreachable!("a call that lands nothing shareable relays its answer"),
+    }
+}
+
+fn client<'a, St: CacheStore<Entry>>(engine: &Engine<St>, request: &'a ReadRequest) -> Client<'a> {
+    Client {
+        read: request.read,
+        conditions: &request.conditions,
+        now: engine.now(),
+    }
+}
+
+/// Serves what may be served without asking GitHub.
+fn serve_unasked<St: CacheStore<Entry>, B>(
+    engine: &Engine<St>,
+    request: &ReadRequest,
+    entry: Option<&Entry>,
+) -> Option<Response<ConditionalBody<B>>> {
+    let freshness = engine.freshness(request.class);
+    let directives = &request.directives;
+    let may = freshness != Freshness::Revalidate
+        || directives.only_if_cached
+        || directives.max_stale.is_some();
+    if !may {
+        return None;
+    }
+    let stored = entry.and_then(|entry| entry.confirmed(request.fingerprint));
+    let stored = stored.map(|(representation, confirmation)| Stored {
+        representation,
+        confirmation,
+    });
+    let held = stored.as_ref().map(|stored| Held {
+        validated_at: stored.confirmation.validated_at(),
+        fresh_until: stored.confirmation.fresh_until(),
+        marked_at: entry.and_then(|entry| engine.marks.marked_at(entry.path())),
+    });
+    let client = client(engine, request);
+    let question = question(engine, request, Prediction::Off);
+    match (unasked(&question, held, client.now)?, stored) {
+        (Unasked::Serve(reason), Some(stored)) => {
+            let report = request.report(Outcome::Fresh(reason));
+            Some(client.fresh(reason, &stored, report))
+        }
+        _ => {
+            let mut answer = respond(
+                StatusCode::GATEWAY_TIMEOUT,
+                HeaderMap::new(),
+                ConditionalBody::empty(),
+            );
+            answer
+                .extensions_mut()
+                .insert(request.report(Outcome::NotCached));
+            Some(answer)
+        }
+    }
+}
+
+/// The facts that decide about asking.
+pub(crate) fn question<St: CacheStore<Entry>>(
+    engine: &Engine<St>,
+    request: &ReadRequest,
+    prediction: Prediction,
+) -> Question {
+    let list = request.route.shape() == Shape::List;
+    let speculation = match engine.options.speculate_empty_lists {
+        SpeculateEmptyLists::Yes if list => Speculation::EmptyList,
+        _ => Speculation::Off,
+    };
+    Question {
+        directives: request.directives,
+        freshness: engine.freshness(request.class),
+        class: request.class,
+        client_validators: request.conditions.presence(),
+        prediction,
+        speculation,
+    }
+}
+
+fn holds_candidate(request: &ReadRequest, entry: Option<&Entry>) -> bool {
+    entry.is_some_and(|entry| {
+        entry
+            .candidate(request.fingerprint, request.class)
+            .is_some()
+    })
+}
+
+/// Hands a request on untouched, and the answer back; notes what a successful write has touched.
+async fn bypass<S, St, ReqB, ResB>(
+    engine: &Engine<St>,
+    inner: &mut S,
+    request: Request<ReqB>,
+    reason: BypassReason,
+) -> Answered<ResB>
+where
+    S: Service<Request<ReqB>, Response = Response<ResB>>,
+    S::Error: Into<BoxError>,
+    St: CacheStore<Entry>,
+    ResB: Body<Data = Bytes>,
+{
+    let route = Route::of(request.uri().path());
+    let fingerprint = engine.fingerprints.fingerprint(request.headers());
+    let class = CredentialClass::of(request.headers());
+    let written = (reason == BypassReason::Method && !request.method().is_safe())
+        .then(|| request.uri().path().to_owned());
+    let report = Report::new(Outcome::Bypassed(reason), route, fingerprint, class);
+    match send(inner, request).await {
+        Ok(response) => {
+            if let Some(path) = written
+                && !response.status().is_client_error()
+            {
+                engine.marks.mark(&path, engine.now());
+            }
+            Ok(relay(Outcome::Bypassed(reason), response, report))
+        }
+        Err(failure) => {
+            if let Some(path) = written {
+                // Whether it took effect is not known; asking again is the safe side.
+                engine.marks.mark(&path, engine.now());
+            }
+            let mut report = report;
+            report.outcome = Outcome::Failed(failure.trouble);
+            Err(Error::new(report, failure.trouble, Some(failure.source)))
+        }
+    }
+}
+
+/// GitHub's answer as it is.
+fn relay<B>(
+    outcome: Outcome,
+    response: Response<B>,
+    mut report: Report,
+) -> Response<ConditionalBody<B>> {
+    report.outcome = outcome;
+    report.upstream_status = Some(response.status());
+    let mut response = response.map(ConditionalBody::upstream);
+    response.extensions_mut().insert(report);
+    response
+}

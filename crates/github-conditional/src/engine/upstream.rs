@@ -1,0 +1,109 @@
+//! The upstream request of a read, and its way through the wrapped client.
+
+use std::future::poll_fn;
+
+use bytes::Bytes;
+use github_headers::EntityTag;
+use http::header::{ACCEPT_ENCODING, IF_MODIFIED_SINCE, IF_NONE_MATCH, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Request, Response};
+use http_body::Body;
+use http_body_util::{BodyExt, Limited};
+use tower_service::Service;
+
+use crate::error::{BoxError, SharedError, classify};
+use crate::outcome::Trouble;
+use crate::policy::limits::PEEK_BYTES;
+
+/// The upstream call failed before an answer arrived.
+#[derive(Clone, Debug)]
+pub(crate) struct CallFailure {
+    pub(crate) trouble: Trouble,
+    pub(crate) source: SharedError,
+}
+
+/// Sends one request.
+pub(crate) async fn send<S, ReqB, ResB>(
+    inner: &mut S,
+    request: Request<ReqB>,
+) -> Result<Response<ResB>, CallFailure>
+where
+    S: Service<Request<ReqB>, Response = Response<ResB>>,
+    S::Error: Into<BoxError>,
+{
+    let sent = async {
+        poll_fn(|context| inner.poll_ready(context)).await?;
+        inner.call(request).await
+    };
+    sent.await.map_err(|error: S::Error| {
+        let error: BoxError = error.into();
+        CallFailure {
+            trouble: classify(&*error),
+            source: SharedError::new(error),
+        }
+    })
+}
+
+/// Agents for which GitHub pretty-prints, after it has computed the tag over the compact form.
+const PRETTY_PRINTED: [&[u8]; 4] = [b"curl", b"Wget", b"Safari", b"Firefox"];
+
+/// Makes the headers of a read fit for the cache: what is stored is the plain body that the tag describes.
+pub(crate) fn normalise(headers: &mut HeaderMap, plain_user_agent: &str) {
+    headers.remove(ACCEPT_ENCODING);
+    let pretty = headers.get(USER_AGENT).is_some_and(|agent| {
+        PRETTY_PRINTED.iter().any(|name| {
+            agent
+                .as_bytes()
+                .windows(name.len())
+                .any(|window| window == *name)
+        })
+    });
+    if pretty && let Ok(plain) = HeaderValue::from_str(plain_user_agent) {
+        headers.insert(USER_AGENT, plain);
+    }
+}
+
+/// Asks about one tag. The client's own validators have been taken out, so exactly one is sent.
+pub(crate) fn ask_for_tag(headers: &mut HeaderMap, tag: &EntityTag) {
+    headers.insert(IF_NONE_MATCH, tag.to_header_value());
+}
+
+/// Asks about one date.
+pub(crate) fn ask_for_date(headers: &mut HeaderMap, date: &HeaderValue) {
+    headers.insert(IF_MODIFIED_SINCE, date.clone());
+}
+
+/// The whole of a small body; what cannot be read, or is large, counts as empty (it is only looked at).
+pub(crate) async fn peek<B>(body: B) -> Bytes
+where
+    B: Body<Data = Bytes> + Send,
+    B::Error: Into<BoxError>,
+{
+    let limited = Box::pin(Limited::new(body, PEEK_BYTES));
+    limited
+        .collect()
+        .await
+        .map(|collected| collected.to_bytes())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn agents_that_get_pretty_json_are_replaced() {
+        #[track_caller]
+        fn check(agent: &'static str, expected: &str) {
+            let mut headers = HeaderMap::new();
+            headers.insert(USER_AGENT, HeaderValue::from_static(agent));
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("br"));
+            normalise(&mut headers, "plain/1");
+            assert_eq!(headers[USER_AGENT], expected);
+            assert!(!headers.contains_key(ACCEPT_ENCODING));
+        }
+        check("curl/8.5.0", "plain/1");
+        check("Mozilla/5.0 (X11) Gecko/20100101 Firefox/140.0", "plain/1");
+        check("PyGithub/Python", "PyGithub/Python");
+        check("octokit.js/22", "octokit.js/22");
+    }
+}

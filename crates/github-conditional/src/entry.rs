@@ -1,0 +1,282 @@
+//! The stored entry of one resource variant: the bodies GitHub sent, and who was confirmed to see which of them.
+//!
+//! One entry serves every caller.
+//! A body is kept once, whoever fetched it; each caller (fingerprint) has a [`Confirmation`] that says which body
+//! GitHub gave or confirmed to it, under which tag, and when.
+//! Callers who see the same body form a [`View`]; usually there is one view, but where GitHub shows different callers
+//! different bytes (`/user`, `permissions` of a repository) each kind of caller has its own, so that they do not
+//! push each other's body out.
+//!
+//! A value is changed in place under a short lock and handed to the store again; merging two values is replaying
+//! the confirmations of one into the other, so concurrent writers lose nothing.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use cache_backends::CacheValue;
+use github_headers::EntityTag;
+use http::HeaderMap;
+use parking_lot::RwLock;
+
+use crate::fingerprint::{CredentialClass, Fingerprint};
+
+mod confirmation;
+mod representation;
+mod views;
+
+pub(crate) use confirmation::{Confirmation, Confirmed};
+pub(crate) use representation::{BodyDigest, Representation, Sharing};
+pub(crate) use views::Absorbed;
+use views::{Confirmations, Views, prune_confirmations};
+
+/// Fixed cost of an entry in memory, beside its representations and confirmations.
+const ENTRY_BYTES: usize = 512;
+/// Cost of one confirmation in memory: map slot, reference count, tag.
+const CONFIRMATION_BYTES: usize = 256;
+
+/// What is stored for one resource variant. Cloning shares the value.
+#[derive(Clone, Debug)]
+pub struct Entry(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    path: Box<str>,
+    state: RwLock<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    views: Views,
+    confirmations: Confirmations,
+}
+
+/// The body that is the best guess for a caller.
+#[derive(Clone, Debug)]
+pub(crate) struct Candidate {
+    pub(crate) representation: Arc<Representation>,
+    pub(crate) standing: Standing,
+}
+
+/// What a candidate body is to the caller.
+#[derive(Clone, Debug)]
+pub(crate) enum Standing {
+    /// The newest body, and GitHub has given or confirmed it to this caller: its own tag is known.
+    Confirmed(Arc<Confirmation>),
+    /// A body confirmed to others, or newer than what this caller was confirmed for; its tag can be predicted.
+    Predictable,
+}
+
+/// A body that GitHub sent to a caller, ready to be absorbed.
+#[derive(Clone, Debug)]
+pub(crate) struct Received {
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) class: CredentialClass,
+    pub(crate) representation: Arc<Representation>,
+    pub(crate) confirmed: Confirmed,
+}
+
+impl Entry {
+    /// An entry for a resource under `path` (no query) with nothing in it yet.
+    pub(crate) fn new(path: &str) -> Self {
+        Self(Arc::new(Shared {
+            path: path.into(),
+            state: RwLock::default(),
+        }))
+    }
+
+    /// The path of the resource, without its query.
+    pub fn path(&self) -> &str {
+        &self.0.path
+    }
+
+    /// The body to ask GitHub about on behalf of this caller.
+    pub(crate) fn candidate(
+        &self,
+        fingerprint: Fingerprint,
+        class: CredentialClass,
+    ) -> Option<Candidate> {
+        let state = self.0.state.read();
+        let Some(confirmation) = state.confirmations.get(&fingerprint) else {
+            let representation = state.views.best_guess(class)?;
+            return Some(Candidate {
+                representation,
+                standing: Standing::Predictable,
+            });
+        };
+        let view = state.views.find(confirmation.view())?;
+        if view.head().digest() == confirmation.digest() {
+            let standing = Standing::Confirmed(Arc::clone(confirmation));
+            return Some(Candidate {
+                representation: Arc::clone(view.head()),
+                standing,
+            });
+        }
+        if view.head().sharing() == Sharing::ByFormula {
+            let representation = Arc::clone(view.head());
+            return Some(Candidate {
+                representation,
+                standing: Standing::Predictable,
+            });
+        }
+        None
+    }
+
+    /// The body that this caller may be shown without asking GitHub: the one it was last confirmed for.
+    pub(crate) fn confirmed(
+        &self,
+        fingerprint: Fingerprint,
+    ) -> Option<(Arc<Representation>, Arc<Confirmation>)> {
+        let state = self.0.state.read();
+        let confirmation = state.confirmations.get(&fingerprint)?;
+        let view = state.views.find(confirmation.view())?;
+        let representation = view.holding(confirmation.digest())?;
+        Some((Arc::clone(representation), Arc::clone(confirmation)))
+    }
+
+    /// Takes in a body that GitHub has just sent.
+    pub(crate) fn absorb(&self, received: Received) -> Absorbed {
+        let mut state = self.0.state.write();
+        let State {
+            views,
+            confirmations,
+        } = &mut *state;
+        let previous = confirmations
+            .get(&received.fingerprint)
+            .map(|known| known.place());
+        let (view, absorbed) = views.absorb(&received, previous);
+        if let Some(view) = view {
+            if absorbed == Absorbed::Split {
+                views.follow_split(view, received.representation.digest(), confirmations);
+            }
+            let digest = received.representation.digest();
+            let confirmation = Confirmation::new(view, digest, received.confirmed);
+            confirmations.insert(received.fingerprint, Arc::new(confirmation));
+            views.prune(confirmations);
+            prune_confirmations(confirmations);
+        }
+        absorbed
+    }
+
+    /// Notes that GitHub has confirmed this very body to the caller (a 304 to its tag).
+    pub(crate) fn confirm(
+        &self,
+        fingerprint: Fingerprint,
+        class: CredentialClass,
+        representation: &Arc<Representation>,
+        confirmed: Confirmed,
+    ) -> Arc<Confirmation> {
+        let mut state = self.0.state.write();
+        let view = state
+            .views
+            .place_confirmed(class, representation, confirmed.at);
+        let confirmation = Arc::new(Confirmation::new(view, representation.digest(), confirmed));
+        state
+            .confirmations
+            .insert(fingerprint, Arc::clone(&confirmation));
+        prune_confirmations(&mut state.confirmations);
+        confirmation
+    }
+
+    /// Ends the caller's right to be shown the body unasked.
+    pub(crate) fn revoke(&self, fingerprint: Fingerprint) {
+        self.0.state.write().confirmations.remove(&fingerprint);
+    }
+
+    /// Replaces the stored headers that go with a body (a 304 refreshed them, or `Link` has grown); returns the body
+    /// under its new headers.
+    pub(crate) fn freshen(
+        &self,
+        representation: &Arc<Representation>,
+        headers: HeaderMap,
+    ) -> Arc<Representation> {
+        let fresh = representation.with_headers(headers);
+        self.0.state.write().views.replace(&fresh);
+        fresh
+    }
+
+    /// When GitHub last confirmed anything of this entry to anybody.
+    pub fn last_confirmed(&self) -> Option<SystemTime> {
+        let state = self.0.state.read();
+        state
+            .confirmations
+            .values()
+            .map(|known| known.validated_at())
+            .max()
+    }
+
+    /// How many callers GitHub has confirmed a body of this entry to.
+    pub fn confirmations(&self) -> usize {
+        self.0.state.read().confirmations.len()
+    }
+
+    /// How many different bodies are kept.
+    pub fn representations(&self) -> usize {
+        self.0.state.read().views.representations().len()
+    }
+
+    fn received(&self) -> Vec<Received> {
+        let state = self.0.state.read();
+        let mut received: Vec<_> = state
+            .confirmations
+            .iter()
+            .filter_map(|(fingerprint, confirmation)| {
+                let view = state.views.find(confirmation.view())?;
+                Some(Received {
+                    fingerprint: *fingerprint,
+                    class: view.class(),
+                    representation: Arc::clone(view.holding(confirmation.digest())?),
+                    confirmed: confirmation.confirmed(),
+                })
+            })
+            .collect();
+        received.sort_by_key(|received| received.confirmed.at);
+        received
+    }
+}
+
+impl CacheValue for Entry {
+    fn weight_bytes(&self) -> usize {
+        let state = self.0.state.read();
+        let bodies = state.views.representations();
+        ENTRY_BYTES
+            + self.0.path.len()
+            + bodies.iter().map(|body| body.weight_bytes()).sum::<usize>()
+            + state.confirmations.len() * CONFIRMATION_BYTES
+    }
+
+    fn merge(stored: &Self, arriving: Self) -> Self {
+        if !Arc::ptr_eq(&stored.0, &arriving.0) {
+            for received in arriving.received() {
+                let known = stored
+                    .0
+                    .state
+                    .read()
+                    .confirmations
+                    .get(&received.fingerprint)
+                    .cloned();
+                if known.is_none_or(|known| known.validated_at() <= received.confirmed.at) {
+                    stored.absorb(received);
+                }
+            }
+        }
+        stored.clone()
+    }
+}
+
+/// Milliseconds since the Unix epoch; times before it count as the epoch.
+pub(crate) fn to_millis(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+pub(crate) fn from_millis(millis: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_millis(millis)
+}
+
+/// The tag a caller's answer carries: the caller's own, spelled weak if GitHub's was.
+pub(crate) fn spelled_like(own: &EntityTag, weak: bool) -> EntityTag {
+    if weak { own.as_weak() } else { own.as_strong() }
+}
+
+#[cfg(test)]
+mod tests;

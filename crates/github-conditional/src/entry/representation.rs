@@ -1,0 +1,250 @@
+//! One body as GitHub sent it, with the headers that belong to it and not to whoever fetched it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use github_headers::Links;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use sha2::{Digest, Sha256};
+
+/// SHA-256 of a body, shortened: which body it is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct BodyDigest([u8; 16]);
+
+impl BodyDigest {
+    pub(crate) fn of(body: &[u8]) -> Self {
+        Self::from_hash(Sha256::new_with_prefix(body))
+    }
+
+    pub(crate) fn from_hash(hash: Sha256) -> Self {
+        let mut short = [0; 16];
+        short.copy_from_slice(&hash.finalize()[..16]);
+        Self(short)
+    }
+}
+
+impl fmt::Debug for BodyDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BodyDigest({:02x}{:02x}..)", self.0[0], self.0[1])
+    }
+}
+
+/// Whom a 304 to the body's tag proves anything for (github-behaviour, sharing rule).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Sharing {
+    /// The tag is the formula's: it can be predicted for another caller, and a 304 to it proves identical bytes.
+    ByFormula,
+    /// Any other tag (a git object id, an unexplained value, none): a 304 proves the object unchanged, but the bytes
+    /// may still differ between callers.
+    SameFingerprint,
+}
+
+/// A stored body with its headers. Immutable.
+#[derive(Clone, Debug)]
+pub(crate) struct Representation {
+    digest: BodyDigest,
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+    sharing: Sharing,
+    /// GitHub's spelling of the tag: weak when its front end had compressed the answer.
+    weak: bool,
+    /// When the request for it was sent: orders versions, whatever order their bodies arrive in.
+    requested_at: SystemTime,
+    /// Length of the top-level JSON array, where it is one.
+    items: Option<u32>,
+    successor: Successor,
+}
+
+/// Whether `Link` names a next page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Successor {
+    Named,
+    Unnamed,
+}
+
+impl Successor {
+    fn of(headers: &HeaderMap) -> Self {
+        match Links::from_headers(headers) {
+            Ok(links) if links.find("next").is_none() => Self::Unnamed,
+            // An unreadable Link is no ground for a guess.
+            _ => Self::Named,
+        }
+    }
+}
+
+impl Representation {
+    pub(crate) fn new(
+        digest: BodyDigest,
+        status: StatusCode,
+        headers: HeaderMap,
+        body: Bytes,
+        sharing: Sharing,
+        requested_at: SystemTime,
+    ) -> Self {
+        let weak = headers
+            .get(header::ETAG)
+            .is_some_and(|value| value.as_bytes().starts_with(b"W/"));
+        let items = count_items(&headers, &body);
+        let headers = storable_headers(headers);
+        let successor = Successor::of(&headers);
+        Self {
+            digest,
+            status,
+            headers,
+            body,
+            sharing,
+            weak,
+            requested_at,
+            items,
+            successor,
+        }
+    }
+
+    pub(crate) fn digest(&self) -> BodyDigest {
+        self.digest
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    pub(crate) fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    pub(crate) fn sharing(&self) -> Sharing {
+        self.sharing
+    }
+
+    pub(crate) fn is_weak(&self) -> bool {
+        self.weak
+    }
+
+    pub(crate) fn requested_at(&self) -> SystemTime {
+        self.requested_at
+    }
+
+    pub(crate) fn items(&self) -> Option<u32> {
+        self.items
+    }
+
+    pub(crate) fn last_modified(&self) -> Option<&HeaderValue> {
+        self.headers.get(header::LAST_MODIFIED)
+    }
+
+    /// Whether it is a non-empty list that names no next page: it may be full, and have grown behind its end.
+    pub(crate) fn may_have_grown_behind(&self) -> bool {
+        self.successor == Successor::Unnamed && self.items.is_some_and(|items| items > 0)
+    }
+
+    /// The stored headers as a 304 with these headers refreshes them (RFC 9111 §3.2); `None` if nothing changes.
+    ///
+    /// `Date` alone is no reason: each answer shows the date of its own 304.
+    pub(crate) fn refreshed_by(&self, fresh: &HeaderMap) -> Option<HeaderMap> {
+        let differs = |name: &HeaderName| {
+            !is_not_stored(name)
+                && name != header::DATE
+                && !fresh.get_all(name).iter().eq(self.headers.get_all(name))
+        };
+        if !fresh.keys().any(differs) {
+            return None;
+        }
+        let mut headers = self.headers.clone();
+        for name in fresh.keys().filter(|name| !is_not_stored(name)) {
+            headers.remove(name);
+            for value in fresh.get_all(name) {
+                headers.append(name, value.clone());
+            }
+        }
+        Some(headers)
+    }
+
+    pub(crate) fn with_headers(&self, headers: HeaderMap) -> Arc<Self> {
+        let headers = storable_headers(headers);
+        let successor = Successor::of(&headers);
+        Arc::new(Self {
+            headers,
+            successor,
+            ..self.clone()
+        })
+    }
+
+    pub(crate) fn weight_bytes(&self) -> usize {
+        /// A slot of the header map, a `Bytes` handle, and the struct's own share.
+        const PER_HEADER: usize = 104;
+        let headers: usize = self
+            .headers
+            .iter()
+            .map(|(name, value)| name.as_str().len() + value.len())
+            .sum();
+        size_of::<Self>() + self.body.len() + headers + self.headers.len() * PER_HEADER
+    }
+}
+
+/// Headers that say something about one answer or one caller, not about the body: never stored with it.
+///
+/// The caller's own ones are kept beside its confirmation, see [`caller_headers`].
+const NOT_STORED: &[&str] = &[
+    "age",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "etag",
+    "keep-alive",
+    "set-cookie",
+    "transfer-encoding",
+    "x-github-edge-region",
+    "x-github-request-id",
+    "x-ratelimit-limit",
+    "x-ratelimit-remaining",
+    "x-ratelimit-reset",
+    "x-ratelimit-resource",
+    "x-ratelimit-used",
+];
+
+/// Headers that describe the caller's credential.
+const OF_THE_CALLER: &[&str] = &[
+    "github-authentication-token-expiration",
+    "x-github-sso",
+    "x-oauth-client-id",
+    "x-oauth-scopes",
+];
+
+fn is_not_stored(name: &HeaderName) -> bool {
+    NOT_STORED.contains(&name.as_str()) || OF_THE_CALLER.contains(&name.as_str())
+}
+
+fn storable_headers(mut headers: HeaderMap) -> HeaderMap {
+    for name in NOT_STORED.iter().chain(OF_THE_CALLER) {
+        headers.remove(*name);
+    }
+    headers
+}
+
+/// The headers of an answer that describe the caller's credential: shown to this caller again, and to nobody else.
+pub(crate) fn caller_headers(headers: &HeaderMap) -> Option<Box<HeaderMap>> {
+    let mut own = HeaderMap::new();
+    for name in OF_THE_CALLER {
+        if let Some(value) = headers.get(*name) {
+            own.insert(HeaderName::from_static(name), value.clone());
+        }
+    }
+    (!own.is_empty()).then(|| Box::new(own))
+}
+
+/// How many items a list holds; `None` for anything but a JSON array.
+fn count_items(headers: &HeaderMap, body: &[u8]) -> Option<u32> {
+    let content_type = headers.get(header::CONTENT_TYPE)?.as_bytes();
+    if !content_type.starts_with(b"application/json") || body.first() != Some(&b'[') {
+        return None;
+    }
+    let items: Vec<serde::de::IgnoredAny> = serde_json::from_slice(body).ok()?;
+    u32::try_from(items.len()).ok()
+}

@@ -1,0 +1,326 @@
+//! The groups of callers that see the same bytes, and how a newly received body finds its group.
+//!
+//! When a caller that is new to the entry gets a body nobody had, either the resource has changed or this caller sees
+//! it differently; the answer alone does not tell.
+//! The rule: assume a change until difference is proven.
+//! It is proven when somebody is sent a body that is already known as an *older* one: then both bodies are current,
+//! each for its own callers, the view is split, and from then on (`Difference::Proven`) newcomers with unknown bodies
+//! get views of their own.
+//! A wrong assumption costs one plain request and can never show a body to a caller it was not confirmed for.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use cache_backends::KeyHasherBuilder;
+
+use super::{BodyDigest, Confirmation, Received, Representation, Sharing};
+use crate::fingerprint::{CredentialClass, Fingerprint};
+
+/// Callers of one entry that are remembered; beyond it the longest unconfirmed are forgotten.
+const MAX_CONFIRMATIONS: usize = 4096;
+/// Views of one entry that are kept; beyond it the longest unused are dropped.
+const MAX_VIEWS: usize = 1024;
+/// Bytes that the bodies of one entry may hold together; beyond it the longest unused views are dropped.
+const MAX_BODY_BYTES: usize = 32 << 20;
+
+pub(crate) type ViewId = u32;
+
+/// What is known of each caller. Fingerprints are uniform already, so they need no further hashing.
+pub(super) type Confirmations = HashMap<Fingerprint, Arc<Confirmation>, KeyHasherBuilder>;
+
+/// What absorbing a body meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Absorbed {
+    /// The first body, or a new version of one.
+    NewVersion,
+    /// A body that was known already.
+    Known,
+    /// An older body is still current for some callers: the view was split.
+    Split,
+    /// Another answer, to a request sent later, was absorbed before: this one changes nothing.
+    Late,
+}
+
+/// Whether different callers are known to see different bodies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Difference {
+    #[default]
+    Unproven,
+    Proven,
+}
+
+/// Callers that see the same body.
+#[derive(Debug)]
+pub(crate) struct View {
+    id: ViewId,
+    class: CredentialClass,
+    head: Arc<Representation>,
+    /// The version before: what its callers may still be shown when GitHub cannot be asked, and what proves a split.
+    previous: Option<Arc<Representation>>,
+    used_at: SystemTime,
+}
+
+impl View {
+    pub(crate) fn head(&self) -> &Arc<Representation> {
+        &self.head
+    }
+
+    pub(crate) fn class(&self) -> CredentialClass {
+        self.class
+    }
+
+    /// The kept body with this digest.
+    pub(crate) fn holding(&self, digest: BodyDigest) -> Option<&Arc<Representation>> {
+        let previous = self.previous.iter();
+        std::iter::once(&self.head)
+            .chain(previous)
+            .find(|body| body.digest() == digest)
+    }
+
+    fn advance(&mut self, representation: &Arc<Representation>) {
+        self.previous = Some(std::mem::replace(
+            &mut self.head,
+            Arc::clone(representation),
+        ));
+    }
+}
+
+/// All views of an entry.
+#[derive(Debug, Default)]
+pub(crate) struct Views {
+    views: Vec<View>,
+    next_id: ViewId,
+    difference: Difference,
+}
+
+impl Views {
+    pub(crate) fn find(&self, id: ViewId) -> Option<&View> {
+        // Ids only grow, so the views are sorted by them.
+        let position = self.views.binary_search_by_key(&id, |view| view.id).ok()?;
+        Some(&self.views[position])
+    }
+
+    /// The body a caller unknown here most likely sees: of its own class first, the most recently confirmed one.
+    pub(crate) fn best_guess(&self, class: CredentialClass) -> Option<Arc<Representation>> {
+        self.views
+            .iter()
+            .filter(|view| view.head.sharing() == Sharing::ByFormula)
+            .max_by_key(|view| (view.class == class, view.used_at))
+            .map(|view| Arc::clone(&view.head))
+    }
+
+    /// Finds the place of a received body; `previous` is what the caller was confirmed for before.
+    pub(super) fn absorb(
+        &mut self,
+        received: &Received,
+        previous: Option<(ViewId, BodyDigest)>,
+    ) -> (Option<ViewId>, Absorbed) {
+        let Received {
+            class,
+            representation,
+            confirmed,
+            ..
+        } = received;
+        let known = self
+            .views
+            .iter()
+            .position(|view| view.class == *class && view.head.digest() == representation.digest());
+        if let Some(position) = known {
+            let view = &mut self.views[position];
+            if view.head.requested_at() <= representation.requested_at() {
+                view.head = Arc::clone(representation);
+            }
+            view.used_at = view.used_at.max(confirmed.at);
+            return (Some(view.id), Absorbed::Known);
+        }
+        let older = self.views.iter().any(|view| {
+            let previous = view.previous.as_ref();
+            view.class == *class
+                && previous.is_some_and(|body| body.digest() == representation.digest())
+        });
+        if older && *class != CredentialClass::Anonymous {
+            // GitHub's edge may show an anonymous caller an older body for a while; a token's answer is current.
+            let late = self.views.iter().any(|view| {
+                view.class == *class && view.head.requested_at() > representation.requested_at()
+            });
+            if late {
+                return (None, Absorbed::Late);
+            }
+            self.difference = Difference::Proven;
+            let id = self.open(received.class, representation, confirmed.at);
+            return (Some(id), Absorbed::Split);
+        }
+        match self.successor_of(received, previous) {
+            Some(position) => {
+                let view = &mut self.views[position];
+                if view.head.requested_at() > representation.requested_at() {
+                    return (None, Absorbed::Late);
+                }
+                view.advance(representation);
+                view.used_at = view.used_at.max(confirmed.at);
+                (Some(view.id), Absorbed::NewVersion)
+            }
+            None => {
+                let id = self.open(received.class, representation, confirmed.at);
+                (Some(id), Absorbed::NewVersion)
+            }
+        }
+    }
+
+    /// The view whose new version a body that nobody had is taken for.
+    fn successor_of(
+        &self,
+        received: &Received,
+        previous: Option<(ViewId, BodyDigest)>,
+    ) -> Option<usize> {
+        let same_class = |view: &View| view.class == received.class;
+        if let Some((id, _)) = previous {
+            return self
+                .views
+                .iter()
+                .position(|view| view.id == id && same_class(view));
+        }
+        let sharable = received.representation.sharing() == Sharing::ByFormula;
+        if self.difference == Difference::Proven || !sharable {
+            return None;
+        }
+        let candidates = self.views.iter().enumerate();
+        candidates
+            .filter(|(_, view)| same_class(view) && view.head.sharing() == Sharing::ByFormula)
+            .max_by_key(|(_, view)| view.used_at)
+            .map(|(position, _)| position)
+    }
+
+    fn open(
+        &mut self,
+        class: CredentialClass,
+        head: &Arc<Representation>,
+        used_at: SystemTime,
+    ) -> ViewId {
+        let id = self.next_id;
+        self.next_id += 1;
+        self.views.push(View {
+            id,
+            class,
+            head: Arc::clone(head),
+            previous: None,
+            used_at,
+        });
+        id
+    }
+
+    /// After a split: callers who were confirmed for the body that split off see the same thing, so they go with it.
+    pub(super) fn follow_split(
+        &mut self,
+        view: ViewId,
+        digest: BodyDigest,
+        confirmations: &mut Confirmations,
+    ) {
+        for other in &mut self.views {
+            if other.id != view
+                && other
+                    .previous
+                    .as_ref()
+                    .is_some_and(|body| body.digest() == digest)
+            {
+                other.previous = None;
+            }
+        }
+        for confirmation in confirmations.values_mut() {
+            if confirmation.digest() == digest && confirmation.view() != view {
+                *confirmation = Arc::new(confirmation.moved_to(view));
+            }
+        }
+    }
+
+    /// The view for a caller to whom this body was just confirmed by a 304.
+    pub(super) fn place_confirmed(
+        &mut self,
+        class: CredentialClass,
+        body: &Arc<Representation>,
+        at: SystemTime,
+    ) -> ViewId {
+        let digest = body.digest();
+        let of_class = |view: &&mut View| view.class == class;
+        let with_head = self
+            .views
+            .iter_mut()
+            .filter(of_class)
+            .find(|view| view.head.digest() == digest);
+        let found = match with_head {
+            Some(view) => Some(view),
+            None => {
+                let mut views = self.views.iter_mut().filter(of_class);
+                views.find(|view| view.holding(digest).is_some())
+            }
+        };
+        match found {
+            Some(view) => {
+                view.used_at = view.used_at.max(at);
+                view.id
+            }
+            None => self.open(class, body, at),
+        }
+    }
+
+    /// Puts a body under new headers in place of the same body under old ones.
+    pub(super) fn replace(&mut self, fresh: &Arc<Representation>) {
+        for view in &mut self.views {
+            for body in std::iter::once(&mut view.head).chain(&mut view.previous) {
+                if body.digest() == fresh.digest() {
+                    *body = Arc::clone(fresh);
+                }
+            }
+        }
+    }
+
+    /// Each kept body once.
+    pub(crate) fn representations(&self) -> Vec<&Arc<Representation>> {
+        let mut seen = HashSet::with_capacity(self.views.len() + 1);
+        let heads = self.views.iter().map(|view| &view.head);
+        let previous = self.views.iter().filter_map(|view| view.previous.as_ref());
+        heads
+            .chain(previous)
+            .filter(|body| seen.insert(body.digest()))
+            .collect()
+    }
+
+    /// Drops what exceeds the bounds of an entry, longest unused first, and the confirmations that point at it.
+    pub(super) fn prune(&mut self, confirmations: &mut Confirmations) {
+        let mut dropped = Vec::new();
+        while self.views.len() > 1
+            && (self.views.len() > MAX_VIEWS || self.body_bytes() > MAX_BODY_BYTES)
+        {
+            let Some(oldest) = (0..self.views.len()).min_by_key(|at| self.views[*at].used_at)
+            else {
+                break;
+            };
+            dropped.push(self.views.remove(oldest).id);
+        }
+        if !dropped.is_empty() {
+            confirmations.retain(|_, confirmation| !dropped.contains(&confirmation.view()));
+        }
+    }
+
+    fn body_bytes(&self) -> usize {
+        self.representations()
+            .iter()
+            .map(|body| body.body().len())
+            .sum()
+    }
+}
+
+/// Forgets the longest unconfirmed callers when there are too many of them.
+pub(super) fn prune_confirmations(confirmations: &mut Confirmations) {
+    if confirmations.len() > MAX_CONFIRMATIONS {
+        // An eighth at a time, so that a stream of new callers does not sort the map for each of them.
+        let mut times: Vec<_> = confirmations
+            .values()
+            .map(|known| known.validated_at())
+            .collect();
+        let (_, cut, _) = times.select_nth_unstable(MAX_CONFIRMATIONS / 8);
+        let cut = *cut;
+        confirmations.retain(|_, known| known.validated_at() > cut);
+    }
+}

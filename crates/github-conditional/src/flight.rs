@@ -1,0 +1,254 @@
+//! Coalescing: one upstream call for concurrent requests that ask the same for the same caller.
+//!
+//! The first request leads, the others wait for what it lands.
+//! The leader runs in its own client's task; when that client goes away before anything has landed, the flight is
+//! abandoned and one of those who wait takes over. So a cancelled leader fails nobody, and no task outlives its clients.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::Hash;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use cache_backends::KeyHasherBuilder;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+/// Locks are spread so that unrelated requests do not meet.
+const SHARDS: usize = 32;
+
+/// All flights under way. Keys must hash uniformly.
+#[derive(Debug)]
+pub(crate) struct Flights<K, T> {
+    shards: Arc<[Shard<K, T>]>,
+}
+
+#[derive(Debug)]
+struct Shard<K, T> {
+    aloft: Mutex<HashMap<K, Arc<Flight<T>>, KeyHasherBuilder>>,
+    landings: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Flight<T> {
+    state: Mutex<State<T>>,
+    changed: Notify,
+}
+
+#[derive(Debug)]
+enum State<T> {
+    Aloft,
+    Landed(T),
+    Abandoned,
+}
+
+/// A request's part in a flight.
+#[derive(Debug)]
+pub(crate) enum Seat<K: Hash + Eq, T> {
+    Leader(Lead<K, T>),
+    Follower(Waiting<T>),
+}
+
+/// What a follower gets.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Landing<T> {
+    Landed(T),
+    /// The leader is gone: board again.
+    Abandoned,
+}
+
+impl<K: Hash + Eq + Copy, T: Clone> Flights<K, T> {
+    pub(crate) fn new() -> Self {
+        let shard = |_| Shard {
+            aloft: Mutex::default(),
+            landings: AtomicU64::new(0),
+        };
+        Self {
+            shards: (0..SHARDS).map(shard).collect(),
+        }
+    }
+
+    fn shard(&self, key: &K) -> &Shard<K, T> {
+        use std::hash::BuildHasher;
+        // The high half: the low bits choose the slot within the map.
+        let hash = KeyHasherBuilder.hash_one(key) >> 32;
+        &self.shards[hash as usize % SHARDS]
+    }
+
+    /// A count that changes whenever a flight under this key ends: what was read from the store before is outdated if
+    /// it differs afterwards.
+    pub(crate) fn landings(&self, key: &K) -> u64 {
+        self.shard(key).landings.load(Ordering::Acquire)
+    }
+
+    /// Joins the flight under `key`, or starts one.
+    pub(crate) fn board(&self, key: K) -> Seat<K, T> {
+        match self.shard(&key).aloft.lock().entry(key) {
+            Entry::Occupied(flight) => Seat::Follower(Waiting(Arc::clone(flight.get()))),
+            Entry::Vacant(slot) => {
+                let flight = Arc::new(Flight {
+                    state: Mutex::new(State::Aloft),
+                    changed: Notify::new(),
+                });
+                slot.insert(Arc::clone(&flight));
+                Seat::Leader(Lead {
+                    shards: Arc::clone(&self.shards),
+                    key,
+                    flight,
+                })
+            }
+        }
+    }
+
+    /// How many flights are under way.
+    pub(crate) fn aloft(&self) -> usize {
+        self.shards
+            .iter()
+            .map(|shard| shard.aloft.lock().len())
+            .sum()
+    }
+
+    #[cfg(test)]
+    fn followers(&self, key: &K) -> usize {
+        // The map and the leader hold one reference each.
+        self.shard(key)
+            .aloft
+            .lock()
+            .get(key)
+            .map_or(0, |flight| Arc::strong_count(flight) - 2)
+    }
+}
+
+impl<K, T> Clone for Flights<K, T> {
+    fn clone(&self) -> Self {
+        Self {
+            shards: Arc::clone(&self.shards),
+        }
+    }
+}
+
+/// The leader's duty: land something, or be seen to have gone.
+///
+/// Dropping it ends the flight: newcomers start another one, and those who wait for a flight in which nothing has
+/// landed are told that it is abandoned.
+#[derive(Debug)]
+pub(crate) struct Lead<K: Hash + Eq, T> {
+    shards: Arc<[Shard<K, T>]>,
+    key: K,
+    flight: Arc<Flight<T>>,
+}
+
+impl<K: Hash + Eq, T> Lead<K, T> {
+    /// Whether anybody waits, so that a value is worth sharing. Who boards a moment later is told that the flight is
+    /// abandoned if nothing was landed, and asks for itself.
+    pub(crate) fn is_followed(&self) -> bool {
+        // The map and the leader hold one reference each.
+        Arc::strong_count(&self.flight) > 2
+    }
+
+    /// Gives `value` to all who wait and to all who board until this is dropped.
+    pub(crate) fn land(&self, value: T) {
+        *self.flight.state.lock() = State::Landed(value);
+        self.flight.changed.notify_waiters();
+    }
+}
+
+impl<K: Hash + Eq, T> Drop for Lead<K, T> {
+    fn drop(&mut self) {
+        use std::hash::BuildHasher;
+        let hash = KeyHasherBuilder.hash_one(&self.key) >> 32;
+        let shard = &self.shards[hash as usize % SHARDS];
+        // Counted before the slot is free: whoever boards next sees the new count.
+        shard.landings.fetch_add(1, Ordering::Release);
+        shard.aloft.lock().remove(&self.key);
+        let mut state = self.flight.state.lock();
+        if matches!(*state, State::Aloft) {
+            *state = State::Abandoned;
+            drop(state);
+            self.flight.changed.notify_waiters();
+        }
+    }
+}
+
+/// A follower's place.
+#[derive(Debug)]
+pub(crate) struct Waiting<T>(Arc<Flight<T>>);
+
+impl<T: Clone> Waiting<T> {
+    /// Waits until the leader lands something or is gone.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives the place up; nobody else notices.
+    pub(crate) async fn landing(&self) -> Landing<T> {
+        loop {
+            // Registered before the state is read, so that no change falls between.
+            let mut changed = std::pin::pin!(self.0.changed.notified());
+            changed.as_mut().enable();
+            match &*self.0.state.lock() {
+                State::Landed(value) => return Landing::Landed(value.clone()),
+                State::Abandoned => return Landing::Abandoned,
+                State::Aloft => {}
+            }
+            changed.await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lead(flights: &Flights<u64, u32>, key: u64) -> Lead<u64, u32> {
+        match flights.board(key) {
+            Seat::Leader(lead) => lead,
+            Seat::Follower(_) => panic!("somebody leads already"),
+        }
+    }
+
+    fn follow(flights: &Flights<u64, u32>, key: u64) -> Waiting<u32> {
+        match flights.board(key) {
+            Seat::Follower(waiting) => waiting,
+            Seat::Leader(_) => panic!("nobody leads"),
+        }
+    }
+
+    #[tokio::test]
+    async fn followers_get_what_the_leader_lands() {
+        let flights = Flights::new();
+        let leader = lead(&flights, 1);
+        let waiting = follow(&flights, 1);
+        let follower = tokio::spawn(async move { waiting.landing().await });
+        tokio::task::yield_now().await;
+        leader.land(42);
+        let late = follow(&flights, 1);
+        drop(leader);
+        assert_eq!(follower.await.unwrap(), Landing::Landed(42));
+        assert_eq!(late.landing().await, Landing::Landed(42));
+        assert_eq!(flights.aloft(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_cancelled_leader_hands_over() {
+        let flights: Flights<u64, u32> = Flights::new();
+        let before = flights.landings(&1);
+        let leader = lead(&flights, 1);
+        let (first, second) = (follow(&flights, 1), follow(&flights, 1));
+        assert_eq!(flights.followers(&1), 2);
+        drop(leader);
+        assert_eq!(first.landing().await, Landing::Abandoned);
+        assert_ne!(flights.landings(&1), before);
+        let successor = lead(&flights, 1);
+        assert_eq!(second.landing().await, Landing::Abandoned);
+        let second = follow(&flights, 1);
+        successor.land(7);
+        assert_eq!(second.landing().await, Landing::Landed(7));
+    }
+
+    #[test]
+    fn keys_fly_apart() {
+        let flights: Flights<u64, u32> = Flights::new();
+        let _one = lead(&flights, 1);
+        let _two = lead(&flights, 2);
+        assert_eq!(flights.aloft(), 2);
+    }
+}
