@@ -119,6 +119,17 @@ pub fn run(name: &str, main: impl FnOnce() -> Result<(), Failure>) -> ExitCode {
     }
 }
 
+/// The async runtime of a service: as many threads as there are processors.
+///
+/// # Errors
+/// When the system gives no threads.
+pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::start("cannot start the async runtime").because(error))
+}
+
 /// Reads the process arguments. `--help` and `--version` are answered here.
 ///
 /// # Errors

@@ -1,9 +1,11 @@
 //! What every long-running binary needs: configuration, logs, metrics, listeners, drain, exit codes.
 //!
 //! A `main.rs` reads top to bottom: [`exit::run`] around [`exit::parse_arguments`],
-//! [`config::load`], [`logs::start`], [`Metrics::new`](metrics::Metrics::new),
-//! [`listener::serve`]. This crate knows no domain words, and it is the only one that may read
+//! [`config::load`], [`logs::start`], [`Metrics::new`], [`Listener`](listener::Listener),
+//! [`exit::runtime`], [`Shutdown::follow_signals`], [`listener::serve`]. This crate knows no domain words, and it is the only one that may read
 //! the environment, the process arguments and the wall clock.
+//!
+//! Sockets are bound inside the runtime (`runtime.enter()` or `block_on`), as tokio asks.
 
 pub mod clock;
 pub mod config;

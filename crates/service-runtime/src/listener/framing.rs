@@ -11,8 +11,8 @@
 //! malformed head. Where framing itself is malformed, hyper refuses it in its own way and nothing
 //! more is watched.
 //!
-//! Also refused: a second `Transfer-Encoding` line, and any coding but `chunked`, which hyper
-//! would hand to the service as if it had decoded it. Differing `Content-Length`s hyper refuses.
+//! Also refused: a second `Transfer-Encoding` line; any coding but `chunked`, which hyper would
+//! hand to the service as if it had decoded it; a lone line feed among trailers. Differing `Content-Length`s hyper refuses.
 
 /// What the connection is waiting for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +53,8 @@ enum State {
     ChunkEnd,
     TrailerStart,
     TrailerLine,
+    TrailerLineEnd,
+    TrailersEnd,
     Off,
 }
 
@@ -106,7 +108,9 @@ impl Framing {
             | State::ChunkExtension { .. }
             | State::ChunkEnd
             | State::TrailerStart
-            | State::TrailerLine => Awaiting::Body,
+            | State::TrailerLine
+            | State::TrailerLineEnd
+            | State::TrailersEnd => Awaiting::Body,
             _ => Awaiting::Head,
         }
     }
@@ -117,7 +121,7 @@ impl Framing {
         while at < bytes.len() {
             at += match self.state {
                 State::Off => return,
-                State::SkipLine | State::TrailerLine => self.skip_line(&bytes[at..]),
+                State::SkipLine => self.skip_line(&bytes[at..]),
                 State::Body { left } => self.skip_body(left, bytes.len() - at),
                 _ => {
                     self.step(&mut bytes[at]);
@@ -131,10 +135,7 @@ impl Framing {
         match memchr::memchr(b'\n', bytes) {
             None => bytes.len(),
             Some(end) => {
-                self.state = match self.state {
-                    State::TrailerLine => State::TrailerStart,
-                    _ => State::LineStart,
-                };
+                self.state = State::LineStart;
                 end + 1
             }
         }
@@ -203,11 +204,19 @@ impl Framing {
             (State::ChunkEnd, b'\r') => State::ChunkEnd,
             (State::ChunkEnd, b'\n') => State::ChunkSize(Digits::None),
             (State::ChunkEnd, _) => State::Off,
-            (State::TrailerStart, b'\r') => State::TrailerStart,
-            (State::TrailerStart, b'\n') => self.next_head(),
-            (State::TrailerStart, _) => State::TrailerLine,
+            // hyper takes a lone line feed for part of a trailer, others for its end.
+            (State::TrailerStart | State::TrailerLine, b'\n') => {
+                *byte = POISON;
+                State::Off
+            }
+            (State::TrailerStart, b'\r') => State::TrailersEnd,
+            (State::TrailerLine, b'\r') => State::TrailerLineEnd,
+            (State::TrailerStart | State::TrailerLine, _) => State::TrailerLine,
+            (State::TrailerLineEnd, b'\n') => State::TrailerStart,
+            (State::TrailersEnd, b'\n') => self.next_head(),
+            (State::TrailerLineEnd | State::TrailersEnd, _) => State::Off,
 
-            (State::SkipLine | State::TrailerLine | State::Body { .. } | State::Off, _) => {
+            (State::SkipLine | State::Body { .. } | State::Off, _) => {
                 unreachable!("these are followed in bulk")
             }
         };
@@ -307,6 +316,7 @@ impl Digits {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[derive(Debug, PartialEq, Eq)]
     enum Verdict {
@@ -421,6 +431,14 @@ mod tests {
     }
 
     #[test]
+    fn a_lone_line_feed_among_trailers_is_refused() {
+        for trailers in ["X: y\n\r\n", "\n", "X: y\r\n\n"] {
+            let chunked = "P / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n";
+            check(&format!("{chunked}{trailers}"), Verdict::Spoiled);
+        }
+    }
+
+    #[test]
     fn bodies_are_never_changed() {
         let bad = "P / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n";
         let length = bad.len();
@@ -452,5 +470,46 @@ mod tests {
             UNKNOWN,
         );
         check("P / HTTP/1.1\r\nContent-Length : 5\r\n\r\n", HEAD);
+    }
+
+    /// One request with an arbitrary body, framed by length or in chunks of arbitrary sizes.
+    fn request() -> impl Strategy<Value = Vec<u8>> {
+        let body = proptest::collection::vec(any::<u8>(), 0..200);
+        (body, proptest::option::of(1..50_usize)).prop_map(|(body, chunk)| {
+            let mut request = b"POST / HTTP/1.1\r\nHost: a\r\n".to_vec();
+            match chunk {
+                None => {
+                    let length = format!("Content-Length: {}\r\n\r\n", body.len());
+                    request.extend_from_slice(length.as_bytes());
+                    request.extend_from_slice(&body);
+                }
+                Some(size) => {
+                    request.extend_from_slice(b"Transfer-Encoding: chunked\r\n\r\n");
+                    for chunk in body.chunks(size) {
+                        request.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+                        request.extend_from_slice(chunk);
+                        request.extend_from_slice(b"\r\n");
+                    }
+                    request.extend_from_slice(b"0\r\n\r\n");
+                }
+            }
+            request
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_sound_conversation_is_untouched_and_its_end_is_seen(
+            requests in proptest::collection::vec(request(), 1..5),
+            read in 1..100_usize,
+        ) {
+            let mut bytes = requests.concat();
+            let parts: Vec<&[u8]> = bytes.chunks(read).collect();
+            prop_assert_eq!(follow(&parts), HEAD);
+            let both = "P / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n";
+            bytes.extend_from_slice(both.as_bytes());
+            let parts: Vec<&[u8]> = bytes.chunks(read).collect();
+            prop_assert_eq!(follow(&parts), Verdict::Spoiled);
+        }
     }
 }

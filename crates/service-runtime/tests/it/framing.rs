@@ -107,3 +107,16 @@ async fn equal_content_lengths_are_one_statement() {
         .await;
     check_status(&answer, 200);
 }
+
+#[tokio::test]
+async fn a_lone_line_feed_does_not_end_the_trailers() {
+    let server = Server::start();
+    let head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n";
+    let smuggled = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
+    let answer = server.exchange(&format!("{head}X: y\n\n{smuggled}")).await;
+    assert!(!answer.contains("smuggled"), "{answer}");
+    assert!(
+        !answer.contains("POST / 0 "),
+        "the body counts as broken: {answer}"
+    );
+}
