@@ -26,6 +26,11 @@ pub trait World: Send + 'static {
         None
     }
 
+    /// A login that exists, for the example token that the program prints.
+    fn example_login(&self) -> Option<String> {
+        None
+    }
+
     /// The numeric id of a login, for `API rate limit exceeded for user ID ...`; `None` = no such user.
     fn user_id(&self, login: &str) -> Option<u64>;
 }
