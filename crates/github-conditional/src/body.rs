@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
+use crate::entry::{Derived, Representation};
 use crate::error::{BodyError, BodyFailure, BoxError, SharedError};
 use crate::recording::Reader;
 
@@ -14,18 +16,30 @@ use crate::recording::Reader;
 pub struct ConditionalBody<B>(Kind<B>);
 
 enum Kind<B> {
-    Stored(Bytes),
+    Stored { bytes: Bytes, derived: Derived },
     Recording { reader: Reader, length: Option<u64> },
     Upstream(Pin<Box<B>>),
 }
 
 impl<B> ConditionalBody<B> {
     pub(crate) fn empty() -> Self {
-        Self::stored(Bytes::new())
+        Self::whole(Bytes::new())
     }
 
-    pub(crate) fn stored(bytes: Bytes) -> Self {
-        Self(Kind::Stored(bytes))
+    /// A body that is here and nowhere else.
+    pub(crate) fn whole(bytes: Bytes) -> Self {
+        Self(Kind::Stored {
+            bytes,
+            derived: Derived::default(),
+        })
+    }
+
+    pub(crate) fn stored(representation: &Representation) -> Self {
+        let bytes = representation.body().clone();
+        Self(Kind::Stored {
+            bytes,
+            derived: representation.derived().clone(),
+        })
     }
 
     pub(crate) fn recording(reader: Reader, length: Option<u64>) -> Self {
@@ -36,12 +50,26 @@ impl<B> ConditionalBody<B> {
         Self(Kind::Upstream(Box::pin(body)))
     }
 
-    /// The whole body, where it comes from the store and none of it has been read.
+    /// The whole body, where it is in memory and none of it has been read.
     ///
     /// Lets whoever transforms bodies do so without streaming.
-    pub fn as_stored(&self) -> Option<&Bytes> {
+    pub fn as_whole(&self) -> Option<&Bytes> {
         match &self.0 {
-            Kind::Stored(bytes) => Some(bytes),
+            Kind::Stored { bytes, .. } => Some(bytes),
+            Kind::Recording { .. } | Kind::Upstream(_) => None,
+        }
+    }
+
+    /// Something computed from the whole body, once for as long as the body is stored: later answers that show the
+    /// same body find it there. `None` where the body is not in memory, or holds something of another type already.
+    ///
+    /// It is not weighed by the store, so it should be small.
+    pub fn derive<T: Send + Sync + 'static>(
+        &self,
+        compute: impl FnOnce(&Bytes) -> T,
+    ) -> Option<Arc<T>> {
+        match &self.0 {
+            Kind::Stored { bytes, derived } => derived.of(|| compute(bytes)),
             Kind::Recording { .. } | Kind::Upstream(_) => None,
         }
     }
@@ -60,8 +88,8 @@ where
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match &mut self.get_mut().0 {
-            Kind::Stored(bytes) if bytes.is_empty() => Poll::Ready(None),
-            Kind::Stored(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Kind::Stored { bytes, .. } if bytes.is_empty() => Poll::Ready(None),
+            Kind::Stored { bytes, .. } => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Kind::Recording { reader, length } => reader.poll_chunk(context).map(|chunk| {
                 chunk.map(|chunk| {
                     let chunk = chunk?;
@@ -80,7 +108,7 @@ where
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            Kind::Stored(bytes) => bytes.is_empty(),
+            Kind::Stored { bytes, .. } => bytes.is_empty(),
             Kind::Recording { reader, .. } => reader.is_finished(),
             Kind::Upstream(body) => body.is_end_stream(),
         }
@@ -88,7 +116,7 @@ where
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            Kind::Stored(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Kind::Stored { bytes, .. } => SizeHint::with_exact(bytes.len() as u64),
             Kind::Recording { length, .. } => {
                 length.map_or_else(SizeHint::new, SizeHint::with_exact)
             }
@@ -100,7 +128,7 @@ where
 impl<B> fmt::Debug for ConditionalBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
-            Kind::Stored(_) => "ConditionalBody(stored)",
+            Kind::Stored { .. } => "ConditionalBody(stored)",
             Kind::Recording { .. } => "ConditionalBody(recording)",
             Kind::Upstream(_) => "ConditionalBody(upstream)",
         })
@@ -116,7 +144,7 @@ mod tests {
 
     #[tokio::test]
     async fn sizes_are_known_where_they_can_be() {
-        let stored = ConditionalBody::<Empty<Bytes>>::stored(Bytes::from_static(b"abc"));
+        let stored = ConditionalBody::<Empty<Bytes>>::whole(Bytes::from_static(b"abc"));
         assert_eq!(stored.size_hint().exact(), Some(3));
         assert_eq!(stored.collect().await.unwrap().to_bytes(), "abc");
 

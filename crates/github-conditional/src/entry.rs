@@ -25,7 +25,7 @@ mod representation;
 mod views;
 
 pub(crate) use confirmation::{Confirmation, Confirmed};
-pub(crate) use representation::{BodyDigest, Representation, Sharing};
+pub(crate) use representation::{BodyDigest, Derived, Representation, Sharing};
 pub(crate) use views::Absorbed;
 use views::{Confirmations, Views, prune_confirmations};
 

@@ -169,7 +169,7 @@ impl Client<'_> {
                 if let Some(own) = confirmation.caller_headers() {
                     fill_in(&mut headers, own);
                 }
-                let body = self.body_of(representation.body(), &mut headers);
+                let body = self.body_of(ConditionalBody::stored(representation), &mut headers);
                 answer(representation.status(), headers, body)
             }
         };
@@ -223,7 +223,7 @@ impl Client<'_> {
             let body = match body.is_empty() {
                 // Without a body the announced length is GitHub's to tell (204, 304, HEAD).
                 true => ConditionalBody::empty(),
-                false => self.body_of(body, &mut headers),
+                false => self.body_of(ConditionalBody::whole(body.clone()), &mut headers),
             };
             answer(head.status, headers, body)
         };
@@ -254,10 +254,11 @@ impl Client<'_> {
         answer(StatusCode::NOT_MODIFIED, headers, ConditionalBody::empty())
     }
 
-    fn body_of<B>(&self, body: &Bytes, headers: &mut HeaderMap) -> ConditionalBody<B> {
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    fn body_of<B>(&self, body: ConditionalBody<B>, headers: &mut HeaderMap) -> ConditionalBody<B> {
+        let length = body.as_whole().map_or(0, Bytes::len);
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
         match self.read {
-            Read::Get => ConditionalBody::stored(body.clone()),
+            Read::Get => body,
             Read::Head => ConditionalBody::empty(),
         }
     }

@@ -233,6 +233,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
         let request = self.request;
         // A HEAD for something stored is asked as a GET: a 304 costs the same, and a 200 brings the new body.
         self.parts.method = Method::GET;
+        self.parts.extensions.insert(request.fingerprint);
         let headers = &mut self.parts.headers;
         normalise(headers, &self.engine.options.plain_user_agent);
         let salt = Salt::of(headers);

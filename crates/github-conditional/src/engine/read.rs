@@ -260,7 +260,7 @@ fn holds_candidate(request: &ReadRequest, entry: Option<&Entry>) -> bool {
 async fn bypass<S, St, ReqB, ResB>(
     engine: &Engine<St>,
     inner: &mut S,
-    request: Request<ReqB>,
+    mut request: Request<ReqB>,
     reason: BypassReason,
 ) -> Answered<ResB>
 where
@@ -272,6 +272,7 @@ where
     let route = Route::of(request.uri().path());
     let fingerprint = engine.fingerprints.fingerprint(request.headers());
     let class = CredentialClass::of(request.headers());
+    request.extensions_mut().insert(fingerprint);
     let written = (reason == BypassReason::Method && !request.method().is_safe())
         .then(|| request.uri().path().to_owned());
     let report = Report::new(Outcome::Bypassed(reason), route, fingerprint, class);

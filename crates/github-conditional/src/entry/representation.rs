@@ -1,7 +1,8 @@
 //! One body as GitHub sent it, with the headers that belong to it and not to whoever fetched it.
 
+use std::any::Any;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -56,6 +57,33 @@ pub(crate) struct Representation {
     /// Length of the top-level JSON array, where it is one.
     items: Option<u32>,
     successor: Successor,
+    derived: Derived,
+}
+
+/// Something computed from a body once and kept with it as long as it is stored.
+///
+/// The cell is shared by all who hold the body, so it is computed for the first and there for the others.
+#[derive(Clone, Default)]
+pub(crate) struct Derived(Arc<OnceLock<Arc<dyn Any + Send + Sync>>>);
+
+impl Derived {
+    pub(crate) fn of<T: Send + Sync + 'static>(
+        &self,
+        compute: impl FnOnce() -> T,
+    ) -> Option<Arc<T>> {
+        let value = self.0.get_or_init(|| Arc::new(compute()));
+        Arc::clone(value).downcast().ok()
+    }
+}
+
+impl fmt::Debug for Derived {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.get().is_some() {
+            "Derived(..)"
+        } else {
+            "Derived"
+        })
+    }
 }
 
 /// Whether `Link` names a next page.
@@ -117,6 +145,10 @@ impl Representation {
 
     pub(crate) fn body(&self) -> &Bytes {
         &self.body
+    }
+
+    pub(crate) fn derived(&self) -> &Derived {
+        &self.derived
     }
 
     pub(crate) fn sharing(&self) -> Sharing {

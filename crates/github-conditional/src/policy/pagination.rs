@@ -60,10 +60,9 @@ fn is_activity_feed(route: Route) -> bool {
 }
 
 fn number(query: &str, name: &str) -> Option<u32> {
-    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     pairs
-        .filter(|(key, _)| *key == name)
-        .next_back()
+        .rfind(|(key, _)| *key == name)
         .and_then(|(_, value)| value.parse().ok())
 }
 
