@@ -142,6 +142,10 @@ fn readings(setting: Setting) -> Vec<Value> {
     };
     let mut readings = vec![Value::from(text.clone())];
     readings.extend(typed(&text));
+    // A TOML list that does not parse must not be taken for words with brackets.
+    if text.trim_start().starts_with('[') {
+        return readings;
+    }
     let parts = || {
         text.split(',')
             .map(str::trim)

@@ -195,6 +195,20 @@ fn text_is_read_as_the_type_of_its_key() {
 }
 
 #[test]
+fn a_broken_list_is_not_a_list_of_broken_words() {
+    refused(
+        "",
+        &[("GATE_USERS", "[\"ann\", \"bob\"")],
+        "users: expected a list, found \"[\\\"ann\\\", \\\"bob\\\"\" (env GATE_USERS)",
+    );
+    refused(
+        "",
+        &[("GATE_WEIGHTS", "1,x")],
+        "weights: expected a list, found \"1,x\" (env GATE_WEIGHTS)",
+    );
+}
+
+#[test]
 fn aliases_read_what_the_old_program_read() {
     let value = load("", &[("REDIS_SSL", "True"), ("USERS", "ann:bob")]).value;
     assert!(value.redis.tls);

@@ -30,15 +30,15 @@ use crate::drain::{Drain, DrainReport};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Open connections over all listeners of one [`serve`]. At the limit accepting pauses: new
-    /// connections wait in the kernel's queue until one closes, and idle ones close after
-    /// `header_read_timeout`.
+    /// connections wait in the kernel's queue until one closes. Idle HTTP/1 connections close after
+    /// `header_read_timeout`; HTTP/2 ones stay as long as they answer pings.
     pub max_connections: usize,
     /// Request line and header fields. Above it: 431, and the connection closes.
     pub max_header_bytes: usize,
     /// From the start of a connection, or from the end of the previous answer, to the end of the
     /// next head; TLS handshake included. So this bounds idle connections too.
     pub header_read_timeout: Duration,
-    /// How long a peer may pause within a request body, or take none of its answer.
+    /// How long a peer may take none of its answer, or (HTTP/1) pause within a request body.
     pub stall_timeout: Duration,
 }
 
