@@ -13,7 +13,7 @@ use service_runtime::{Clock, SystemClock};
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Request {
-    cache: &'static str,
+    outcome: &'static str,
     status: u16,
     method: &'static str,
     user: Arc<str>,
@@ -22,7 +22,7 @@ struct Request {
 impl Labels for Request {
     fn attributes(&self) -> Vec<KeyValue> {
         vec![
-            KeyValue::new("cache", self.cache),
+            KeyValue::new("outcome", self.outcome),
             KeyValue::new("status", i64::from(self.status)),
             KeyValue::new("method", self.method),
             KeyValue::new("user", Arc::clone(&self.user)),
@@ -40,7 +40,7 @@ fn main() {
     let metrics = Metrics::new("cost").expect("metrics can be set up");
     let user: Arc<str> = Arc::from("octocat");
     let get = Request {
-        cache: "ONLINE_HIT",
+        outcome: "ANSWERED",
         status: 200,
         method: "GET",
         user: Arc::clone(&user),
@@ -80,7 +80,7 @@ fn main() {
         log.write(&Access {
             at,
             method: "GET",
-            label: "CACHE_HIT",
+            label: "ANSWERED",
             url: &url,
             extra: &[],
         });

@@ -81,7 +81,7 @@ impl AccessLog {
     }
 }
 
-/// `2026-02-16 21:08:07,948 [GET] CACHE_HIT https://host/path`
+/// `2026-02-16 21:08:07,948 [GET] ANSWERED https://host/path`
 fn text_line(access: &Access<'_>, line: &mut String) -> fmt::Result {
     let Access {
         at,
@@ -183,7 +183,7 @@ mod tests {
         Access {
             at,
             method: "GET",
-            label: "CACHE_HIT",
+            label: "ANSWERED",
             url,
             extra,
         }
@@ -208,7 +208,7 @@ mod tests {
         let line = text(&access(&url, &[("status", Field::Count(200))]));
         assert_eq!(
             line,
-            "2026-02-16 21:08:07,948 [GET] CACHE_HIT https://host/repos/a/b\n"
+            "2026-02-16 21:08:07,948 [GET] ANSWERED https://host/repos/a/b\n"
         );
     }
 
@@ -221,7 +221,7 @@ mod tests {
             ("odd", Field::Seconds(f64::NAN)),
         ];
         let expected = serde_json::json!({
-            "timestamp": "2026-02-16T21:08:07.948Z", "method": "GET", "event": "CACHE_HIT",
+            "timestamp": "2026-02-16T21:08:07.948Z", "method": "GET", "event": "ANSWERED",
             "url": "https://host/ü", "status": 200, "duration_seconds": 0.25,
             "detail": "a \"b\"\n\\", "odd": null,
         });
@@ -232,7 +232,7 @@ mod tests {
     fn a_request_cannot_forge_a_line() {
         let line = text(&access(&"/a\r\n2026 [GET] X\u{7f}ü", &[]));
         assert!(
-            line.ends_with("CACHE_HIT /a\\x0d\\x0a2026 [GET] X\\x7fü\n"),
+            line.ends_with("ANSWERED /a\\x0d\\x0a2026 [GET] X\\x7fü\n"),
             "{line}"
         );
     }

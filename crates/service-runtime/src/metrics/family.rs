@@ -15,7 +15,7 @@ use parking_lot::RwLock;
 /// A set of label values. Cheap to hash and to clone: enums, `&'static str`, `Arc<str>`.
 ///
 /// Values must come from a bounded set (route templates, never paths): more than
-/// [`MOST_SERIES`] of them share one series, `otel_metric_overflow`.
+/// 2000 of them share one series, `otel_metric_overflow`.
 pub trait Labels: Clone + Eq + Hash + Send + Sync + 'static {
     fn attributes(&self) -> Vec<KeyValue>;
 }
