@@ -128,6 +128,7 @@ impl Representation {
             requested_at,
             items,
             successor,
+            derived: Derived::default(),
         }
     }
 
