@@ -40,8 +40,13 @@ impl AppSpec {
     /// # Errors
     /// The text is no such PEM document.
     pub fn with_public_key_pem(mut self, pem: &str) -> Result<Self, String> {
-        let base64: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
-        let der = STANDARD.decode(base64.trim()).map_err(|_| "the key is no PEM document")?;
+        let base64: String = pem
+            .lines()
+            .filter(|line| !line.starts_with("-----"))
+            .collect();
+        let der = STANDARD
+            .decode(base64.trim())
+            .map_err(|_| "the key is no PEM document")?;
         let key = match subject_public_key(&der) {
             Some(inner) if pem.contains("BEGIN PUBLIC KEY") => inner.to_vec(),
             _ if pem.contains("BEGIN RSA PUBLIC KEY") => der,
@@ -85,9 +90,9 @@ pub(crate) fn verify<'a>(
     let claims = json_part(claims).ok_or(undecodable)?;
     let app = match &claims["iss"] {
         Value::Number(id) => apps.iter().find(|app| id.as_u64() == Some(app.id)),
-        Value::String(id) => {
-            apps.iter().find(|app| app.client_id == *id || app.id.to_string() == *id)
-        }
+        Value::String(id) => apps
+            .iter()
+            .find(|app| app.client_id == *id || app.id.to_string() == *id),
         _ => return Err(JwtProblem::Unauthorized(ISSUER)),
     };
     let app = app.ok_or(JwtProblem::UnknownApp)?;
@@ -144,7 +149,12 @@ fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
         (usize::from(first), rest)
     } else {
         let (bytes, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-        (bytes.iter().fold(0, |length: usize, byte| length << 8 | usize::from(*byte)), rest)
+        (
+            bytes
+                .iter()
+                .fold(0, |length: usize, byte| length << 8 | usize::from(*byte)),
+            rest,
+        )
     };
     rest.split_at_checked(length)
 }
@@ -183,7 +193,10 @@ mod tests {
         let refused = |message| Err(JwtProblem::Unauthorized(message));
         check(&with(json!(NOW), json!(NOW + 601)), refused(EXPIRY_TOO_FAR));
         check(&with(json!(NOW), json!(NOW)), refused(EXPIRY_NOT_A_NUMBER));
-        check(&with(json!(NOW), json!("soon")), refused(EXPIRY_NOT_A_NUMBER));
+        check(
+            &with(json!(NOW), json!("soon")),
+            refused(EXPIRY_NOT_A_NUMBER),
+        );
         check(&with(json!(NOW + 1), json!(NOW + 60)), refused(ISSUED_AT));
         check(&with(json!("now"), json!(NOW + 60)), refused(ISSUED_AT));
     }

@@ -41,7 +41,12 @@ pub(crate) enum Framing {
 impl SimBody {
     pub(crate) fn whole(data: Bytes, framing: Framing, flight: Option<Flight>) -> Self {
         let data = (!data.is_empty()).then_some(data);
-        Self { data, rest: Rest::End, framing, _flight: flight }
+        Self {
+            data,
+            rest: Rest::End,
+            framing,
+            _flight: flight,
+        }
     }
 
     /// Ends with an error after the first `after_bytes`.
@@ -57,7 +62,12 @@ impl SimBody {
     fn partial(data: &Bytes, after_bytes: usize, rest: Rest, flight: Option<Flight>) -> Self {
         let first = data.slice(..after_bytes.min(data.len()));
         let data = (!first.is_empty()).then_some(first);
-        Self { data, rest, framing: Framing::Open, _flight: flight }
+        Self {
+            data,
+            rest,
+            framing: Framing::Open,
+            _flight: flight,
+        }
     }
 }
 

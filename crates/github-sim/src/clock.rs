@@ -32,7 +32,9 @@ pub struct SimClock(Arc<Inner>);
 impl SimClock {
     /// Stands still at `start` (seconds since the Unix epoch) until it is advanced.
     pub fn still(start: i64) -> Self {
-        Self::from_source(Source::Still(Duration::from_secs(start.max(0).unsigned_abs())))
+        Self::from_source(Source::Still(Duration::from_secs(
+            start.max(0).unsigned_abs(),
+        )))
     }
 
     /// Follows the machine's clock.
@@ -51,7 +53,9 @@ impl SimClock {
     /// Moves simulated time forward; it never goes back.
     pub fn advance(&self, by: Duration) {
         let milliseconds = u64::try_from(by.as_millis()).unwrap_or(u64::MAX / 2);
-        self.0.offset_milliseconds.fetch_add(milliseconds, Ordering::SeqCst);
+        self.0
+            .offset_milliseconds
+            .fetch_add(milliseconds, Ordering::SeqCst);
     }
 
     /// Whole seconds since the Unix epoch.
@@ -77,9 +81,14 @@ impl SimClock {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place where the simulator reads real time")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where the simulator reads real time"
+)]
 fn machine_time() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
 }
 
 /// IMF-fixdate (RFC 9110 section 5.6.7) of a second since the epoch.
@@ -107,7 +116,11 @@ pub(crate) fn iso_date(seconds: i64) -> String {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_shifted = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_shifted + 2) / 5 + 1;
-    let month = if month_shifted < 10 { month_shifted + 3 } else { month_shifted - 9 };
+    let month = if month_shifted < 10 {
+        month_shifted + 3
+    } else {
+        month_shifted - 9
+    };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     format!(
         "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
@@ -134,7 +147,10 @@ mod tests {
     #[test]
     fn dates_in_both_spellings() {
         assert_eq!(http_date(START), "Thu, 30 Jul 2026 12:00:00 GMT");
-        assert_eq!(parse_http_date("Thu, 30 Jul 2026 12:00:00 GMT"), Some(START));
+        assert_eq!(
+            parse_http_date("Thu, 30 Jul 2026 12:00:00 GMT"),
+            Some(START)
+        );
         assert_eq!(parse_http_date("yesterday"), None);
         assert_eq!(iso_date(START), "2026-07-30T12:00:00Z");
         assert_eq!(iso_date(951_782_400), "2000-02-29T00:00:00Z");

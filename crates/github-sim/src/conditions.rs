@@ -40,14 +40,20 @@ pub(crate) fn evaluate(
     switches: &Switches,
 ) -> Verdict {
     if let Some(field) = asked.if_none_match {
-        if have.tag.is_some_and(|tag| field_matches(field, tag, switches)) {
+        if have
+            .tag
+            .is_some_and(|tag| field_matches(field, tag, switches))
+        {
             return Verdict::TagMatches;
         }
         if switches.precedence == Precedence::TagOnly {
             return Verdict::Changed;
         }
     }
-    match (asked.if_modified_since.and_then(parse_http_date), have.last_modified) {
+    match (
+        asked.if_modified_since.and_then(parse_http_date),
+        have.last_modified,
+    ) {
         (Some(since), Some(modified)) if modified <= since => Verdict::NotModifiedSince,
         (None, _) if asked.if_none_match.is_none() => Verdict::Unconditional,
         _ => Verdict::Changed,
@@ -59,7 +65,10 @@ fn field_matches(field: &str, tag: &str, switches: &Switches) -> bool {
     if !switches.tag_lists {
         return opaque(field.trim()) == Some(tag);
     }
-    field.trim() == "*" || field.split(',').any(|member| opaque(member.trim()) == Some(tag))
+    field.trim() == "*"
+        || field
+            .split(',')
+            .any(|member| opaque(member.trim()) == Some(tag))
 }
 
 fn opaque(member: &str) -> Option<&str> {
@@ -75,7 +84,12 @@ mod tests {
     const NOON_SECONDS: i64 = 1_785_412_800;
 
     #[track_caller]
-    fn check(none_match: Option<&str>, since: Option<&str>, modified: Option<i64>, expected: Verdict) {
+    fn check(
+        none_match: Option<&str>,
+        since: Option<&str>,
+        modified: Option<i64>,
+        expected: Verdict,
+    ) {
         check_with(&Switches::default(), none_match, since, modified, expected);
     }
 
@@ -87,8 +101,14 @@ mod tests {
         last_modified: Option<i64>,
         expected: Verdict,
     ) {
-        let asked = Conditions { if_none_match, if_modified_since };
-        let have = Validators { tag: Some("abc"), last_modified };
+        let asked = Conditions {
+            if_none_match,
+            if_modified_since,
+        };
+        let have = Validators {
+            tag: Some("abc"),
+            last_modified,
+        };
         assert_eq!(evaluate(asked, have, switches), expected);
     }
 
@@ -105,20 +125,53 @@ mod tests {
 
     #[test]
     fn lists_can_be_switched_off() {
-        let single = Switches { tag_lists: false, ..Switches::default() };
+        let single = Switches {
+            tag_lists: false,
+            ..Switches::default()
+        };
         check_with(&single, Some("\"abc\""), None, None, Verdict::TagMatches);
-        check_with(&single, Some("\"x\", \"abc\""), None, None, Verdict::Changed);
+        check_with(
+            &single,
+            Some("\"x\", \"abc\""),
+            None,
+            None,
+            Verdict::Changed,
+        );
         check_with(&single, Some("*"), None, None, Verdict::Changed);
     }
 
     #[test]
     fn dates_count_only_without_a_tag() {
-        check(None, Some(NOON), Some(NOON_SECONDS), Verdict::NotModifiedSince);
+        check(
+            None,
+            Some(NOON),
+            Some(NOON_SECONDS),
+            Verdict::NotModifiedSince,
+        );
         check(None, Some(NOON), Some(NOON_SECONDS + 1), Verdict::Changed);
         check(None, Some(NOON), None, Verdict::Changed);
-        check(None, Some("nonsense"), Some(NOON_SECONDS), Verdict::Unconditional);
-        check(Some("\"x\""), Some(NOON), Some(NOON_SECONDS), Verdict::Changed);
-        let either = Switches { precedence: Precedence::EitherMatches, ..Switches::default() };
-        check_with(&either, Some("\"x\""), Some(NOON), Some(NOON_SECONDS), Verdict::NotModifiedSince);
+        check(
+            None,
+            Some("nonsense"),
+            Some(NOON_SECONDS),
+            Verdict::Unconditional,
+        );
+        check(
+            Some("\"x\""),
+            Some(NOON),
+            Some(NOON_SECONDS),
+            Verdict::Changed,
+        );
+        let either = Switches {
+            precedence: Precedence::EitherMatches,
+            ..Switches::default()
+        };
+        check_with(
+            &either,
+            Some("\"x\""),
+            Some(NOON),
+            Some(NOON_SECONDS),
+            Verdict::NotModifiedSince,
+        );
     }
 }

@@ -95,9 +95,11 @@ pub(crate) fn answer(front: &Front, method: &Method, path: &str, body: &[u8]) ->
     let json = HeaderValue::from_static("application/json");
     match execute(front, method, path.trim_end_matches('/'), body) {
         Some(Ok(value)) => reply(StatusCode::OK, json, format!("{value}\n")),
-        Some(Err(error)) => {
-            reply(StatusCode::BAD_REQUEST, json, format!("{}\n", json!({"error": error})))
-        }
+        Some(Err(error)) => reply(
+            StatusCode::BAD_REQUEST,
+            json,
+            format!("{}\n", json!({"error": error})),
+        ),
         None => {
             let error = json!({"error": "no such control; GET /_sim/ lists them"});
             reply(StatusCode::NOT_FOUND, json, format!("{error}\n"))
@@ -114,10 +116,14 @@ fn execute(
     let now = front.clock.now();
     Some(match (method.as_str(), path) {
         ("GET", "/state") => Ok(state(front)),
-        ("POST", "/change") => read(body).and_then(|change: Value| front.desk.control(&change, now)),
+        ("POST", "/change") => {
+            read(body).and_then(|change: Value| front.desk.control(&change, now))
+        }
         ("GET", "/time") => Ok(json!({"now": now})),
         ("POST", "/time") => read(body).map(|advance: Advance| {
-            front.clock.advance(Duration::from_secs(advance.advance_seconds));
+            front
+                .clock
+                .advance(Duration::from_secs(advance.advance_seconds));
             json!({"now": front.clock.now()})
         }),
         ("GET", "/counters") => value(&front.recorder.snapshot(front.quota.used())),
@@ -145,11 +151,17 @@ fn execute(
             .and_then(|spec: TokenSpec| front.add_token(spec))
             .map(|token| json!({"token": token})),
         ("POST", "/tokens/rotate") => read(body).and_then(|old: Named| {
-            let new = front.credentials.rotate(&old.token, now).ok_or("no such token")?;
+            let new = front
+                .credentials
+                .rotate(&old.token, now)
+                .ok_or("no such token")?;
             Ok(json!({"token": new}))
         }),
         ("POST", "/tokens/revoke") => read(body).and_then(|old: Named| {
-            front.credentials.revoke(&old.token).ok_or("no such token")?;
+            front
+                .credentials
+                .revoke(&old.token)
+                .ok_or("no such token")?;
             Ok(json!({}))
         }),
         ("POST", "/quota") => read(body).and_then(|wanted: Remaining| {
@@ -171,7 +183,9 @@ fn execute(
         }),
         ("POST", "/jwt") => Ok(json!({"jwt": crate::app_jwt::unsigned(&front.default_app(), now)})),
         ("POST", "/status") => read(body).and_then(|wanted: Component| {
-            front.status_page.set(&wanted.component, &wanted.status, now)?;
+            front
+                .status_page
+                .set(&wanted.component, &wanted.status, now)?;
             Ok(json!({}))
         }),
         _ => return None,
@@ -204,5 +218,10 @@ fn reply(status: StatusCode, content_type: HeaderValue, body: String) -> Reply {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, content_type);
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
-    Reply { status, headers, body: body.into(), flight: None }
+    Reply {
+        status,
+        headers,
+        body: body.into(),
+        flight: None,
+    }
 }

@@ -35,7 +35,11 @@ pub struct Counters {
 impl Counters {
     /// Number of requests for which `wanted` says yes.
     pub fn count(&self, wanted: impl Fn(&Counter) -> bool) -> u64 {
-        self.by.iter().filter(|counter| wanted(counter)).map(|counter| counter.count).sum()
+        self.by
+            .iter()
+            .filter(|counter| wanted(counter))
+            .map(|counter| counter.count)
+            .sum()
     }
 
     /// Number of answers with this status.
@@ -87,13 +91,18 @@ pub(crate) struct Recorder {
 
 impl std::fmt::Debug for Recorder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Recorder").field("keep_requests", &self.keep_requests).finish_non_exhaustive()
+        f.debug_struct("Recorder")
+            .field("keep_requests", &self.keep_requests)
+            .finish_non_exhaustive()
     }
 }
 
 impl Recorder {
     pub(crate) fn keeping(keep_requests: usize) -> Self {
-        Self { tallies: Mutex::default(), keep_requests }
+        Self {
+            tallies: Mutex::default(),
+            keep_requests,
+        }
     }
 
     pub(crate) fn connection(&self) {
@@ -107,7 +116,12 @@ impl Recorder {
     }
 
     pub(crate) fn answered(&self, token: Arc<str>, method: Method, target: &str, status: u16) {
-        let key = Key { token, method, target: target.into(), status };
+        let key = Key {
+            token,
+            method,
+            target: target.into(),
+            status,
+        };
         let mut tallies = self.tallies.lock();
         tallies.total += 1;
         let full = tallies.by.len() >= MAX_KEYS;

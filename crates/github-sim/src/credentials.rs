@@ -57,16 +57,26 @@ pub struct TokenSpec {
 impl TokenSpec {
     /// A classic personal access token.
     pub fn user(login: &str) -> Self {
-        Self { login: Some(login.to_owned()), ..Self::default() }
+        Self {
+            login: Some(login.to_owned()),
+            ..Self::default()
+        }
     }
 
     /// A fine-grained personal access token.
     pub fn fine_grained(login: &str) -> Self {
-        Self { kind: TokenKind::FineGrained, ..Self::user(login) }
+        Self {
+            kind: TokenKind::FineGrained,
+            ..Self::user(login)
+        }
     }
 
     pub fn installation(id: u64) -> Self {
-        Self { kind: TokenKind::Installation, installation: Some(id), ..Self::default() }
+        Self {
+            kind: TokenKind::Installation,
+            installation: Some(id),
+            ..Self::default()
+        }
     }
 
     /// The `GITHUB_TOKEN` of a workflow in `owner/name`.
@@ -177,31 +187,53 @@ pub(crate) struct Attempt<'a> {
 
 impl Credentials {
     pub(crate) fn seeded(seed: u64) -> Self {
-        let known = Known { apps: vec![AppSpec::default()], ..Known::default() };
-        Self { seed, known: Mutex::new(known) }
+        let known = Known {
+            apps: vec![AppSpec::default()],
+            ..Known::default()
+        };
+        Self {
+            seed,
+            known: Mutex::new(known),
+        }
     }
 
     /// Makes a token known and returns it.
     pub(crate) fn add(&self, spec: TokenSpec, now: i64, stateless: bool) -> Result<String, String> {
         let (viewer, owner, label) = match (&spec.kind, &spec.login, spec.installation) {
-            (TokenKind::Installation, _, Some(id)) => {
-                (Viewer::Installation { id }, Owner::Installation(id), format!("installation:{id}"))
-            }
+            (TokenKind::Installation, _, Some(id)) => (
+                Viewer::Installation { id },
+                Owner::Installation(id),
+                format!("installation:{id}"),
+            ),
             (TokenKind::Installation, _, None) => {
                 return Err("an installation token needs `installation`".to_owned());
             }
             (TokenKind::Actions, _, _) => {
-                let name = spec.repository.ok_or("an actions token needs `repository`")?;
-                let viewer = Viewer::User { login: "github-actions[bot]".to_owned() };
+                let name = spec
+                    .repository
+                    .ok_or("an actions token needs `repository`")?;
+                let viewer = Viewer::User {
+                    login: "github-actions[bot]".to_owned(),
+                };
                 (viewer, Owner::Repository(name.to_lowercase().into()), name)
             }
             (_, Some(login), _) => {
                 let owner = Owner::User(login.to_lowercase().into());
-                (Viewer::User { login: login.clone() }, owner, login.clone())
+                (
+                    Viewer::User {
+                        login: login.clone(),
+                    },
+                    owner,
+                    login.clone(),
+                )
             }
             (_, None, _) => return Err("a user's token needs `login`".to_owned()),
         };
-        let hourly = if spec.kind == TokenKind::Actions { 1_000 } else { 5_000 };
+        let hourly = if spec.kind == TokenKind::Actions {
+            1_000
+        } else {
+            5_000
+        };
         let standing = Standing::Token(TokenRecord {
             kind: spec.kind,
             scopes: spec.scopes.unwrap_or_else(|| "repo, read:org".to_owned()),
@@ -229,7 +261,9 @@ impl Credentials {
     pub(crate) fn rotate(&self, old: &str, now: i64) -> Option<String> {
         let mut known = self.known.lock();
         let caller = known.tokens.remove(old)?;
-        let Standing::Token(record) = &caller.standing else { return None };
+        let Standing::Token(record) = &caller.standing else {
+            return None;
+        };
         let installation = match caller.viewer {
             Viewer::Installation { id } => Some(id),
             _ => None,
@@ -257,7 +291,10 @@ impl Credentials {
 
     /// Registers an OAuth app for `Basic client_id:secret`.
     pub(crate) fn add_oauth_app(&self, client_id: &str, secret: &str) {
-        self.known.lock().oauth_apps.insert(client_id.to_owned(), secret.to_owned());
+        self.known
+            .lock()
+            .oauth_apps
+            .insert(client_id.to_owned(), secret.to_owned());
     }
 
     /// Registers a GitHub App, or replaces the one with the same id.
@@ -276,11 +313,19 @@ impl Credentials {
         let mut known = self.known.lock();
         let Some(authorization) = attempt.authorization else {
             let fresh = || Arc::new(Caller::anonymous(attempt.ip));
-            return Ok(Arc::clone(known.anonymous.entry(attempt.ip).or_insert_with(fresh)));
+            return Ok(Arc::clone(
+                known.anonymous.entry(attempt.ip).or_insert_with(fresh),
+            ));
         };
-        let (scheme, value) = authorization.trim().split_once(' ').unwrap_or(("", authorization));
+        let (scheme, value) = authorization
+            .trim()
+            .split_once(' ')
+            .unwrap_or(("", authorization));
         let value = value.trim();
-        let basic = scheme.eq_ignore_ascii_case("basic").then(|| basic_pair(value)).flatten();
+        let basic = scheme
+            .eq_ignore_ascii_case("basic")
+            .then(|| basic_pair(value))
+            .flatten();
         // Failures count against the login where one is given, else against the address.
         let culprit = match &basic {
             Some((login, _)) if !login.is_empty() => login.to_lowercase(),
@@ -298,7 +343,10 @@ impl Credentials {
             None if value.starts_with("eyJ") && scheme.eq_ignore_ascii_case("bearer") => {
                 return known.by_jwt(value, attempt.now);
             }
-            None if ["token", "bearer"].iter().any(|name| scheme.eq_ignore_ascii_case(name)) => {
+            None if ["token", "bearer"]
+                .iter()
+                .any(|name| scheme.eq_ignore_ascii_case(name)) =>
+            {
                 known.by_token(value, attempt.now)
             }
             None => None,
@@ -343,14 +391,21 @@ impl Known {
     fn by_token(&self, token: &str, now: i64) -> Option<Arc<Caller>> {
         let caller = self.tokens.get(token)?;
         match &caller.standing {
-            Standing::Token(TokenRecord { expires_at: Some(ends), .. }) if *ends <= now => None,
+            Standing::Token(TokenRecord {
+                expires_at: Some(ends),
+                ..
+            }) if *ends <= now => None,
             _ => Some(Arc::clone(caller)),
         }
     }
 
     /// The token may be the password or the user name; or the pair is an OAuth app.
     fn by_pair(&self, user: &str, password: &str, now: i64) -> Option<Arc<Caller>> {
-        if self.oauth_apps.get(user).is_some_and(|secret| secret == password) {
+        if self
+            .oauth_apps
+            .get(user)
+            .is_some_and(|secret| secret == password)
+        {
             return Some(Arc::new(Caller {
                 viewer: Viewer::Anonymous,
                 label: user.into(),
@@ -358,7 +413,8 @@ impl Known {
                 standing: Standing::OauthApp,
             }));
         }
-        self.by_token(password, now).or_else(|| self.by_token(user, now))
+        self.by_token(password, now)
+            .or_else(|| self.by_token(user, now))
     }
 
     fn by_jwt(&self, token: &str, now: i64) -> Result<Arc<Caller>, Refusal> {
@@ -372,9 +428,15 @@ impl Known {
     }
 
     fn count_failure(&mut self, culprit: String, now: i64) {
-        let failures = self.failures.entry(culprit).or_insert(Failures { ends: 0, count: 0 });
+        let failures = self
+            .failures
+            .entry(culprit)
+            .or_insert(Failures { ends: 0, count: 0 });
         if now >= failures.ends {
-            *failures = Failures { ends: now + 60, count: 0 };
+            *failures = Failures {
+                ends: now + 60,
+                count: 0,
+            };
         }
         failures.count += 1;
     }
@@ -436,7 +498,9 @@ mod tests {
     #[test]
     fn a_token_works_in_every_scheme() {
         let credentials = Credentials::seeded(1);
-        let token = credentials.add(TokenSpec::user("octo-1"), 0, false).unwrap();
+        let token = credentials
+            .add(TokenSpec::user("octo-1"), 0, false)
+            .unwrap();
         assert!(token.starts_with("ghp_") && token.len() == 40, "{token}");
         for authorization in [
             format!("token {token}"),
@@ -446,20 +510,40 @@ mod tests {
             basic(&format!("{token}:x-oauth-basic")),
         ] {
             let caller = resolve(&credentials, &authorization, 0).unwrap();
-            assert_eq!(caller.owner, Owner::User("octo-1".into()), "{authorization}");
+            assert_eq!(
+                caller.owner,
+                Owner::User("octo-1".into()),
+                "{authorization}"
+            );
         }
-        assert_eq!(resolve(&credentials, &token, 0).unwrap_err(), Refusal::BadCredentials);
+        assert_eq!(
+            resolve(&credentials, &token, 0).unwrap_err(),
+            Refusal::BadCredentials
+        );
     }
 
     #[test]
     fn token_forms() {
         let credentials = Credentials::seeded(1);
-        let fine = credentials.add(TokenSpec::fine_grained("octo-1"), 0, false).unwrap();
-        assert!(fine.starts_with("github_pat_") && fine.len() == 93, "{fine} {}", fine.len());
-        let short = credentials.add(TokenSpec::installation(5), 0, false).unwrap();
+        let fine = credentials
+            .add(TokenSpec::fine_grained("octo-1"), 0, false)
+            .unwrap();
+        assert!(
+            fine.starts_with("github_pat_") && fine.len() == 93,
+            "{fine} {}",
+            fine.len()
+        );
+        let short = credentials
+            .add(TokenSpec::installation(5), 0, false)
+            .unwrap();
         assert!(short.starts_with("ghs_") && short.len() == 40, "{short}");
-        let long = credentials.add(TokenSpec::installation(5), 0, true).unwrap();
-        assert!(long.starts_with("ghs_12345_eyJ") && long.contains('.'), "{long}");
+        let long = credentials
+            .add(TokenSpec::installation(5), 0, true)
+            .unwrap();
+        assert!(
+            long.starts_with("ghs_12345_eyJ") && long.contains('.'),
+            "{long}"
+        );
         assert!((500..=560).contains(&long.len()), "{}", long.len());
         assert!(resolve(&credentials, &format!("token {long}"), 0).is_ok());
     }
@@ -467,7 +551,9 @@ mod tests {
     #[test]
     fn tokens_end_by_time_rotation_and_revocation() {
         let credentials = Credentials::seeded(1);
-        let token = credentials.add(TokenSpec::installation(5), 0, false).unwrap();
+        let token = credentials
+            .add(TokenSpec::installation(5), 0, false)
+            .unwrap();
         let bearer = |token: &str| format!("Bearer {token}");
         assert!(resolve(&credentials, &bearer(&token), 3_599).is_ok());
         assert!(resolve(&credentials, &bearer(&token), 3_600).is_err());
@@ -481,7 +567,9 @@ mod tests {
     #[test]
     fn too_many_failures_lock_out_good_credentials_for_a_minute() {
         let credentials = Credentials::seeded(1);
-        let token = credentials.add(TokenSpec::user("octo-1"), 0, false).unwrap();
+        let token = credentials
+            .add(TokenSpec::user("octo-1"), 0, false)
+            .unwrap();
         let good = format!("token {token}");
         for _ in 0..3 {
             assert_eq!(
@@ -489,7 +577,10 @@ mod tests {
                 Refusal::BadCredentials
             );
         }
-        assert_eq!(resolve(&credentials, &good, 59).unwrap_err(), Refusal::TooManyLogins);
+        assert_eq!(
+            resolve(&credentials, &good, 59).unwrap_err(),
+            Refusal::TooManyLogins
+        );
         assert!(resolve(&credentials, &good, 60).is_ok());
     }
 
@@ -504,7 +595,10 @@ mod tests {
 
     #[test]
     fn an_implicit_login_stands_between_underscores() {
-        assert_eq!(implicit_login("token ghp_octo-1_x"), Some(("ghp_octo-1_x", "octo-1")));
+        assert_eq!(
+            implicit_login("token ghp_octo-1_x"),
+            Some(("ghp_octo-1_x", "octo-1"))
+        );
         assert_eq!(implicit_login("token ghp_octo"), None);
     }
 }

@@ -43,12 +43,18 @@ impl fmt::Debug for Desk {
 
 impl Desk {
     pub(crate) fn new(world: Box<dyn World>) -> Self {
-        Self(Mutex::new(Inner { world, remembered: HashMap::new() }))
+        Self(Mutex::new(Inner {
+            world,
+            remembered: HashMap::new(),
+        }))
     }
 
     pub(crate) fn ask(&self, ask: &Ask<'_>, facts: impl FnOnce() -> Facts) -> Outcome {
         let inner = &mut *self.0.lock();
-        let revision = inner.world.revision().filter(|_| *ask.method == Method::GET);
+        let revision = inner
+            .world
+            .revision()
+            .filter(|_| *ask.method == Method::GET);
         let key = key(ask);
         if let Some(revision) = revision
             && let Some(known) = inner.remembered.get(&key)
@@ -57,9 +63,18 @@ impl Desk {
             return Outcome::Found(Arc::clone(&known.found));
         }
         let answer = match inner.world.answer(ask) {
-            Answer::Problem { status: StatusCode::NOT_FOUND, message, errors, documentation_url, resource } => {
+            Answer::Problem {
+                status: StatusCode::NOT_FOUND,
+                message,
+                errors,
+                documentation_url,
+                resource,
+            } => {
                 let facts = facts();
-                let facts = AppFacts { apps: &facts.apps, installations: &facts.installations };
+                let facts = AppFacts {
+                    apps: &facts.apps,
+                    installations: &facts.installations,
+                };
                 utility::answer(ask, facts).unwrap_or(Answer::Problem {
                     status: StatusCode::NOT_FOUND,
                     message,
@@ -74,7 +89,9 @@ impl Desk {
             Answer::Found(found) => Representation::new(*found),
             other => return Outcome::Other(other),
         };
-        let Some(revision) = revision else { return Outcome::Found(Arc::new(found)) };
+        let Some(revision) = revision else {
+            return Outcome::Found(Arc::new(found));
+        };
         // An unchanged answer keeps what was computed from it: compressed bytes and tags.
         let found = match inner.remembered.get(&key) {
             Some(known) if known.found.equals(&found) => Arc::clone(&known.found),
@@ -83,7 +100,11 @@ impl Desk {
         if inner.remembered.len() >= MAX_REMEMBERED {
             inner.remembered.clear();
         }
-        let remembered = Remembered { revision, now: ask.now, found: Arc::clone(&found) };
+        let remembered = Remembered {
+            revision,
+            now: ask.now,
+            found: Arc::clone(&found),
+        };
         inner.remembered.insert(key, remembered);
         Outcome::Found(found)
     }

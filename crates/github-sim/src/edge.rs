@@ -48,7 +48,11 @@ pub(crate) struct Edge(Mutex<HashMap<EdgeKey, Arc<EdgeEntry>>>);
 
 impl Edge {
     pub(crate) fn fresh(&self, key: &EdgeKey, now: i64) -> Option<Arc<EdgeEntry>> {
-        self.0.lock().get(key).filter(|entry| now < entry.fresh_until).cloned()
+        self.0
+            .lock()
+            .get(key)
+            .filter(|entry| now < entry.fresh_until)
+            .cloned()
     }
 
     pub(crate) fn store(&self, key: EdgeKey, entry: EdgeEntry, now: i64) {

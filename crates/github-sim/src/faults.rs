@@ -69,7 +69,13 @@ pub struct FaultRule {
 impl FaultRule {
     /// Meets every request until it is removed.
     pub fn new(kind: FaultKind) -> Self {
-        Self { path: None, token: None, method: None, times: None, kind }
+        Self {
+            path: None,
+            token: None,
+            method: None,
+            times: None,
+            kind,
+        }
     }
 
     #[must_use]
@@ -97,9 +103,14 @@ impl FaultRule {
     }
 
     fn meets(&self, method: &str, path: &str, token: &str) -> bool {
-        self.method.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
+        self.method
+            .as_deref()
+            .is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
             && self.token.as_deref().is_none_or(|wanted| wanted == token)
-            && self.path.as_deref().is_none_or(|glob| glob_matches(glob, path))
+            && self
+                .path
+                .as_deref()
+                .is_none_or(|glob| glob_matches(glob, path))
     }
 
     fn meets_everything(&self) -> bool {
@@ -179,7 +190,9 @@ impl Faults {
     pub(crate) fn refuses_connection(&self) -> bool {
         let mut rules = self.rules.lock();
         let wanted = |rule: &FaultRule| rule.kind == FaultKind::Outage && rule.meets_everything();
-        let Some(index) = rules.iter().position(wanted) else { return false };
+        let Some(index) = rules.iter().position(wanted) else {
+            return false;
+        };
         use_up(&mut rules, index);
         true
     }
@@ -195,8 +208,8 @@ impl Faults {
                 FaultKind::Delay { milliseconds } => Some(milliseconds),
                 _ => None,
             };
-            let wanted = rule.meets(method, path, token)
-                && (delay.is_some() || ordered.fault.is_none());
+            let wanted =
+                rule.meets(method, path, token) && (delay.is_some() || ordered.fault.is_none());
             if !wanted {
                 index += 1;
                 continue;
@@ -264,11 +277,23 @@ mod tests {
         let first = faults.ordered("GET", "/a", "anonymous");
         assert_eq!(
             first,
-            Ordered { delay_milliseconds: 5, fault: Some(FaultKind::Reset) }
+            Ordered {
+                delay_milliseconds: 5,
+                fault: Some(FaultKind::Reset)
+            }
         );
-        assert_eq!(faults.ordered("GET", "/b", "x").fault, Some(FaultKind::Garbage));
-        assert_eq!(faults.ordered("GET", "/a", "x").fault, Some(FaultKind::Reset));
-        assert_eq!(faults.ordered("GET", "/a", "x").fault, Some(FaultKind::Garbage));
+        assert_eq!(
+            faults.ordered("GET", "/b", "x").fault,
+            Some(FaultKind::Garbage)
+        );
+        assert_eq!(
+            faults.ordered("GET", "/a", "x").fault,
+            Some(FaultKind::Reset)
+        );
+        assert_eq!(
+            faults.ordered("GET", "/a", "x").fault,
+            Some(FaultKind::Garbage)
+        );
     }
 
     #[test]
@@ -277,7 +302,10 @@ mod tests {
             "path": "/user", "times": 2, "kind": "status", "code": 503, "body": "unicorn"
         }))
         .unwrap();
-        let kind = FaultKind::Status { code: 503, body: FaultBody::Unicorn };
+        let kind = FaultKind::Status {
+            code: 503,
+            body: FaultBody::Unicorn,
+        };
         assert_eq!(rule, FaultRule::new(kind).path("/user").times(2));
     }
 }

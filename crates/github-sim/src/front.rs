@@ -95,7 +95,11 @@ impl Front {
 
     /// The app that mints for whoever names none.
     pub(crate) fn default_app(&self) -> AppSpec {
-        self.credentials.apps().into_iter().next().unwrap_or_default()
+        self.credentials
+            .apps()
+            .into_iter()
+            .next()
+            .unwrap_or_default()
     }
 
     pub(crate) fn prints_own_urls(&self) -> bool {
@@ -104,7 +108,10 @@ impl Front {
 
     pub(crate) fn app_facts(&self) -> Facts {
         let installations = self.installations.lock().clone();
-        Facts { apps: self.credentials.apps(), installations }
+        Facts {
+            apps: self.credentials.apps(),
+            installations,
+        }
     }
 
     /// Makes a token known; a login that does not exist is an error.
@@ -135,7 +142,10 @@ impl Front {
             && let Some((token, login)) = authorization.and_then(implicit_login)
             && !self.credentials.knows(token)
         {
-            let spec = TokenSpec { token: Some(token.to_owned()), ..TokenSpec::user(login) };
+            let spec = TokenSpec {
+                token: Some(token.to_owned()),
+                ..TokenSpec::user(login)
+            };
             // An unknown login stays an unknown token: 401 below.
             let _known_or_not = self.add_token(spec);
         }

@@ -18,7 +18,10 @@ pub(crate) struct GraphqlViewer<'a> {
 pub(crate) fn execute(body: &[u8], viewer: GraphqlViewer<'_>, meter: Meter) -> Value {
     let request: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
     let Some(query) = request["query"].as_str() else {
-        return error("A query attribute must be specified and must be a string.", None);
+        return error(
+            "A query attribute must be specified and must be a string.",
+            None,
+        );
     };
     let Some(fields) = parse(query) else {
         return error("Parse error on the query", Some("PARSE_ERROR"));
@@ -76,7 +79,10 @@ fn select(fields: &[Field], known: &Value, parent: &str) -> Result<Value, String
     let mut data = Map::new();
     for field in fields {
         let Some(value) = known.get(&field.name) else {
-            return Err(format!("Field '{}' doesn't exist on type '{parent}'", field.name));
+            return Err(format!(
+                "Field '{}' doesn't exist on type '{parent}'",
+                field.name
+            ));
         };
         let value = match value.get("__typename").and_then(Value::as_str) {
             Some(name) if field.fields.is_empty() => {
@@ -145,8 +151,16 @@ fn selection(tokens: &[String], at: &mut usize) -> Option<Vec<Field>> {
             *at += 2;
         }
         let nested = tokens.get(*at).is_some_and(|next| next == "{");
-        let inner = if nested { selection(tokens, at)? } else { Vec::new() };
-        fields.push(Field { alias, name, fields: inner });
+        let inner = if nested {
+            selection(tokens, at)?
+        } else {
+            Vec::new()
+        };
+        fields.push(Field {
+            alias,
+            name,
+            fields: inner,
+        });
     }
 }
 
@@ -157,14 +171,25 @@ mod tests {
     #[track_caller]
     fn check(query: &str, expected: Value) {
         let body = json!({"query": query}).to_string();
-        let viewer = GraphqlViewer { login: "octo-1", id: Some(5) };
-        let meter = Meter { resource: "graphql", limit: 5_000, used: 2, reset: 0 };
+        let viewer = GraphqlViewer {
+            login: "octo-1",
+            id: Some(5),
+        };
+        let meter = Meter {
+            resource: "graphql",
+            limit: 5_000,
+            used: 2,
+            reset: 0,
+        };
         assert_eq!(execute(body.as_bytes(), viewer, meter), expected);
     }
 
     #[test]
     fn viewer_and_rate_limit_with_aliases_and_arguments() {
-        check("query { viewer { login } }", json!({"data": {"viewer": {"login": "octo-1"}}}));
+        check(
+            "query { viewer { login } }",
+            json!({"data": {"viewer": {"login": "octo-1"}}}),
+        );
         check(
             "query Q($x: Int) { me: viewer { login databaseId } rateLimit(dryRun: true) { remaining } }",
             json!({"data": {
@@ -176,13 +201,19 @@ mod tests {
     #[test]
     fn what_it_does_not_know_it_says() {
         let error = |message: &str| json!({"errors": [{"message": message}]});
-        check("{ nodes { id } }", error("Field 'nodes' doesn't exist on type 'Query'"));
+        check(
+            "{ nodes { id } }",
+            error("Field 'nodes' doesn't exist on type 'Query'"),
+        );
         check(
             "{ viewer }",
             error("Field must have selections (field 'viewer' returns User but has no selections)"),
         );
-        check("{ viewer { login ", json!({"errors": [
-            {"type": "PARSE_ERROR", "message": "Parse error on the query"},
-        ]}));
+        check(
+            "{ viewer { login ",
+            json!({"errors": [
+                {"type": "PARSE_ERROR", "message": "Parse error on the query"},
+            ]}),
+        );
     }
 }

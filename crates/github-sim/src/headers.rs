@@ -106,7 +106,10 @@ impl Circumstances<'_> {
             self.vary(&mut headers, Some(self.varying()));
         } else {
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-            self.vary(&mut headers, Some(self.varying()).filter(|_| found.resource != "core"));
+            self.vary(
+                &mut headers,
+                Some(self.varying()).filter(|_| found.resource != "core"),
+            );
         }
         if let Some(tag) = tag {
             headers.insert(header::ETAG, tag.header());
@@ -211,7 +214,11 @@ impl Circumstances<'_> {
     }
 
     fn varying(&self) -> &'static str {
-        if self.caller.is_private() { PRIVATE_VARY } else { PUBLIC_VARY }
+        if self.caller.is_private() {
+            PRIVATE_VARY
+        } else {
+            PUBLIC_VARY
+        }
     }
 
     /// Two lines; clients that speak HTTP/2 see one, joined without a space.
@@ -256,8 +263,14 @@ impl Circumstances<'_> {
     fn selected_version(&self, headers: &mut HeaderMap) {
         headers.insert(VERSION, HeaderValue::from_static(self.version));
         if self.deprecated == Deprecated::Yes {
-            headers.insert(DEPRECATION, HeaderValue::from_static("Tue, 10 Mar 2026 00:00:00 GMT"));
-            headers.insert(SUNSET, HeaderValue::from_static("Fri, 10 Mar 2028 00:00:00 GMT"));
+            headers.insert(
+                DEPRECATION,
+                HeaderValue::from_static("Tue, 10 Mar 2026 00:00:00 GMT"),
+            );
+            headers.insert(
+                SUNSET,
+                HeaderValue::from_static("Fri, 10 Mar 2028 00:00:00 GMT"),
+            );
         }
     }
 
@@ -266,20 +279,28 @@ impl Circumstances<'_> {
             && token.kind == TokenKind::FineGrained
             && let Some(ends) = token.expires_at
         {
-            let spelled = crate::clock::iso_date(ends).replace('T', " ").replace('Z', " UTC");
+            let spelled = crate::clock::iso_date(ends)
+                .replace('T', " ")
+                .replace('Z', " UTC");
             let value = HeaderValue::try_from(spelled).expect("digits and visible ASCII");
             headers.insert(TOKEN_EXPIRATION, value);
         }
     }
 
     fn rights(&self, headers: &mut HeaderMap) {
-        let Standing::Token(token) = &self.caller.standing else { return };
+        let Standing::Token(token) = &self.caller.standing else {
+            return;
+        };
         match token.kind {
             TokenKind::Classic | TokenKind::Oauth => {
                 if let Ok(scopes) = HeaderValue::try_from(token.scopes.as_str()) {
                     headers.insert(SCOPES, scopes);
                 }
-                let accepted = if self.path.starts_with("/repos/") { "repo" } else { "" };
+                let accepted = if self.path.starts_with("/repos/") {
+                    "repo"
+                } else {
+                    ""
+                };
                 headers.insert(ACCEPTED_SCOPES, HeaderValue::from_static(accepted));
             }
             TokenKind::FineGrained | TokenKind::AppUser => {
@@ -370,8 +391,14 @@ pub(crate) fn preflight(headers: &mut HeaderMap) {
     let allowed = "Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Match, \
                    If-Unmodified-Since, Accept-Encoding, X-GitHub-OTP, X-Requested-With, \
                    User-Agent, GraphQL-Features, X-Github-Next-Global-ID, X-GitHub-Api-Version";
-    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(allowed));
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_HEADERS,
+        HeaderValue::from_static(allowed),
+    );
     let methods = HeaderValue::from_static("GET, POST, PATCH, PUT, DELETE");
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
-    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
+    headers.insert(
+        header::ACCESS_CONTROL_MAX_AGE,
+        HeaderValue::from_static("86400"),
+    );
 }

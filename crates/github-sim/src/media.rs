@@ -9,8 +9,14 @@ pub(crate) struct Negotiated {
     pub(crate) label: &'static str,
 }
 
-const JSON: Negotiated = Negotiated { media: Media::Json, label: "github.v3; format=json" };
-const UNKNOWN: Negotiated = Negotiated { media: Media::Json, label: "unknown, github.v3" };
+const JSON: Negotiated = Negotiated {
+    media: Media::Json,
+    label: "github.v3; format=json",
+};
+const UNKNOWN: Negotiated = Negotiated {
+    media: Media::Json,
+    label: "unknown, github.v3",
+};
 
 /// The first member of `Accept` that GitHub knows; no `Accept`, an empty one and `*/*` mean JSON.
 pub(crate) fn negotiate(accept: Option<&str>) -> Negotiated {
@@ -26,7 +32,10 @@ fn known(member: &str) -> Option<Negotiated> {
         return Some(JSON);
     }
     let vendor = media_type.strip_prefix("application/vnd.github")?;
-    let name = vendor.strip_suffix("+json").unwrap_or(vendor).trim_start_matches('.');
+    let name = vendor
+        .strip_suffix("+json")
+        .unwrap_or(vendor)
+        .trim_start_matches('.');
     // A version (`v3`), a preview name or nothing may stand before the parameter.
     let parameter = name.rsplit('.').next().unwrap_or_default();
     let (media, label) = match parameter {
@@ -63,13 +72,19 @@ pub(crate) fn version_name(version: ApiVersion) -> &'static str {
 ///
 /// The list follows the change sets that touch reads: root, rate limit, repositories, pulls, issues and directories.
 pub(crate) fn changed_in_2026(path: &str) -> bool {
-    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    let segments: Vec<&str> = path
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+        .collect();
     match segments.as_slice() {
         [] | ["rate_limit"] | ["repos", _, _] | ["repositories", _] => true,
         ["user" | "installation", "repos" | "repositories" | "issues"] | ["issues"] => true,
         ["users" | "orgs" | "organizations" | "user", _, "repos"] => true,
         ["repos", _, _, rest @ ..] | ["repositories", _, rest @ ..] => {
-            matches!(rest.first(), Some(&("pulls" | "issues" | "contents" | "forks")))
+            matches!(
+                rest.first(),
+                Some(&("pulls" | "issues" | "contents" | "forks"))
+            )
         }
         _ => false,
     }
@@ -82,7 +97,11 @@ mod tests {
     #[track_caller]
     fn check(accept: Option<&str>, media: Media, label: &str) {
         let negotiated = negotiate(accept);
-        assert_eq!((negotiated.media, negotiated.label), (media, label), "{accept:?}");
+        assert_eq!(
+            (negotiated.media, negotiated.label),
+            (media, label),
+            "{accept:?}"
+        );
     }
 
     #[test]
@@ -93,14 +112,26 @@ mod tests {
         check(Some("*/*"), Media::Json, json);
         check(Some("application/vnd.github+json"), Media::Json, json);
         check(Some("application/vnd.github.v3+json"), Media::Json, json);
-        check(Some("application/vnd.github.mercy-preview+json"), Media::Json, json);
+        check(
+            Some("application/vnd.github.mercy-preview+json"),
+            Media::Json,
+            json,
+        );
         check(
             Some("application/vnd.github.v3.full+json; charset=utf-8"),
             Media::Json,
             "github.v3; param=full; format=json",
         );
-        check(Some("application/vnd.github.v3.diff"), Media::Diff, "github.v3; param=diff");
-        check(Some("application/vnd.github.sha"), Media::Sha, "github.v3; param=sha");
+        check(
+            Some("application/vnd.github.v3.diff"),
+            Media::Diff,
+            "github.v3; param=diff",
+        );
+        check(
+            Some("application/vnd.github.sha"),
+            Media::Sha,
+            "github.v3; param=sha",
+        );
         check(
             Some("application/vnd.github.star+json"),
             Media::Star,

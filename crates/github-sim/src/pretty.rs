@@ -68,7 +68,10 @@ mod tests {
 
     #[track_caller]
     fn check(compact: &str, expected: &str) {
-        assert_eq!(String::from_utf8(pretty(compact.as_bytes())).unwrap(), expected);
+        assert_eq!(
+            String::from_utf8(pretty(compact.as_bytes())).unwrap(),
+            expected
+        );
     }
 
     #[test]

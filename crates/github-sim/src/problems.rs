@@ -1,7 +1,7 @@
 //! The bodies of GitHub's refusals, word for word (behaviour notes 2 and 5).
 
-use crate::credentials::{Caller, Refusal};
 use crate::app_jwt::JwtProblem;
+use crate::credentials::{Caller, Refusal};
 use crate::quota::Owner;
 use crate::secondary::SecondaryLimit;
 use bytes::Bytes;
@@ -36,7 +36,10 @@ impl Problem {
         }
         body.insert("documentation_url".to_owned(), documentation_url.into());
         body.insert("status".to_owned(), status.as_u16().to_string().into());
-        Self { status, body: Value::Object(body).to_string().into() }
+        Self {
+            status,
+            body: Value::Object(body).to_string().into(),
+        }
     }
 
     pub(crate) fn refused(refusal: Refusal) -> Self {
@@ -115,14 +118,20 @@ impl Problem {
         body.insert("url".to_owned(), location.into());
         let documentation = "https://docs.github.com/v3/#http-redirects";
         body.insert("documentation_url".to_owned(), documentation.into());
-        Self { status, body: Value::Object(body).to_string().into() }
+        Self {
+            status,
+            body: Value::Object(body).to_string().into(),
+        }
     }
 
     fn without_status(status: StatusCode, message: &str, documentation_url: &str) -> Self {
         let body = serde_json::json!({
             "message": message, "documentation_url": documentation_url,
         });
-        Self { status, body: body.to_string().into() }
+        Self {
+            status,
+            body: body.to_string().into(),
+        }
     }
 }
 
@@ -137,8 +146,7 @@ pub(crate) fn who(owner: &Owner, user_id: Option<u64>) -> String {
     }
 }
 
-pub(crate) const MISSING_USER_AGENT: &str =
-    "\r\nRequest forbidden by administrative rules. Please make sure your request has a \
+pub(crate) const MISSING_USER_AGENT: &str = "\r\nRequest forbidden by administrative rules. Please make sure your request has a \
      User-Agent header (https://docs.github.com/en/rest/overview/resources-in-the-rest-api\
      #user-agent-required). Check https://developer.github.com for other possible causes.\r\n";
 

@@ -54,8 +54,14 @@ impl FromStr for Bucket {
             "repository" => Owner::Repository(id.into()),
             _ => return Err(wrong()),
         };
-        let resource = LIMITS.iter().map(|limit| limit.0).find(|known| *known == resource);
-        Ok(Self { owner, resource: resource.ok_or_else(wrong)? })
+        let resource = LIMITS
+            .iter()
+            .map(|limit| limit.0)
+            .find(|known| *known == resource);
+        Ok(Self {
+            owner,
+            resource: resource.ok_or_else(wrong)?,
+        })
     }
 }
 
@@ -95,14 +101,20 @@ pub(crate) struct Allowance {
 }
 
 pub(crate) fn allowance(caller: &Caller, resource: &str) -> Allowance {
-    let &(resource, with_token, without, window_seconds) =
-        LIMITS.iter().find(|limit| limit.0 == resource).unwrap_or(&LIMITS[0]);
+    let &(resource, with_token, without, window_seconds) = LIMITS
+        .iter()
+        .find(|limit| limit.0 == resource)
+        .unwrap_or(&LIMITS[0]);
     let limit = match &caller.standing {
         Standing::Anonymous => without,
         Standing::Token(token) if resource == "core" => token.core_limit,
         _ => with_token,
     };
-    Allowance { resource, limit, window_seconds }
+    Allowance {
+        resource,
+        limit,
+        window_seconds,
+    }
 }
 
 /// The resources that `/rate_limit` lists for this caller, in GitHub's order.
@@ -182,7 +194,10 @@ impl Quota {
 
     /// The bucket without charging; an unused bucket would begin now.
     pub(crate) fn peek(&self, owner: &Owner, allowed: Allowance, now: i64) -> Meter {
-        let bucket = Bucket { owner: owner.clone(), resource: allowed.resource };
+        let bucket = Bucket {
+            owner: owner.clone(),
+            resource: allowed.resource,
+        };
         match self.windows.lock().get(&bucket) {
             Some(window) if now < window.reset => meter(allowed.resource, window),
             _ => Meter {
@@ -200,9 +215,17 @@ impl Quota {
             .iter()
             .find(|limit| limit.0 == bucket.resource)
             .expect("a bucket names a listed resource");
-        let limit = if matches!(bucket.owner, Owner::Ip(_)) { without } else { with_token };
+        let limit = if matches!(bucket.owner, Owner::Ip(_)) {
+            without
+        } else {
+            with_token
+        };
         let mut windows = self.windows.lock();
-        let window = windows.entry(bucket).or_insert(Window { limit, used: 0, reset: 0 });
+        let window = windows.entry(bucket).or_insert(Window {
+            limit,
+            used: 0,
+            reset: 0,
+        });
         if now >= window.reset {
             window.reset = now + seconds;
         }
@@ -213,7 +236,10 @@ impl Quota {
     /// What each running bucket has used.
     pub(crate) fn used(&self) -> BTreeMap<String, u32> {
         let windows = self.windows.lock();
-        windows.iter().map(|(bucket, window)| (bucket.to_string(), window.used)).collect()
+        windows
+            .iter()
+            .map(|(bucket, window)| (bucket.to_string(), window.used))
+            .collect()
     }
 
     fn with_window<T>(
@@ -223,10 +249,16 @@ impl Quota {
         now: i64,
         act: impl FnOnce(&mut Window) -> T,
     ) -> T {
-        let bucket = Bucket { owner: owner.clone(), resource: allowed.resource };
+        let bucket = Bucket {
+            owner: owner.clone(),
+            resource: allowed.resource,
+        };
         let mut windows = self.windows.lock();
-        let fresh =
-            Window { limit: allowed.limit, used: 0, reset: now + allowed.window_seconds };
+        let fresh = Window {
+            limit: allowed.limit,
+            used: 0,
+            reset: now + allowed.window_seconds,
+        };
         let window = windows.entry(bucket).or_insert(fresh);
         if now >= window.reset {
             *window = fresh;
@@ -236,14 +268,23 @@ impl Quota {
 }
 
 fn meter(resource: &'static str, window: &Window) -> Meter {
-    Meter { resource, limit: window.limit, used: window.used, reset: window.reset }
+    Meter {
+        resource,
+        limit: window.limit,
+        used: window.used,
+        reset: window.reset,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const CORE: Allowance = Allowance { resource: "core", limit: 2, window_seconds: 3_600 };
+    const CORE: Allowance = Allowance {
+        resource: "core",
+        limit: 2,
+        window_seconds: 3_600,
+    };
 
     #[test]
     fn a_window_is_fixed_and_begins_with_the_first_request() {
@@ -268,7 +309,11 @@ mod tests {
 
     #[test]
     fn buckets_have_names() {
-        for name in ["user:octo-1/core", "ip:127.0.0.1/search", "repository:o/r/core"] {
+        for name in [
+            "user:octo-1/core",
+            "ip:127.0.0.1/search",
+            "repository:o/r/core",
+        ] {
             assert_eq!(name.parse::<Bucket>().unwrap().to_string(), name);
         }
         for wrong in ["core", "user/core", "user:x/cores", "ip:x/core"] {
@@ -280,7 +325,12 @@ mod tests {
     fn a_bucket_can_be_emptied_before_its_first_use() {
         let quota = Quota::default();
         quota.set_remaining("user:octo-1/core".parse().unwrap(), 0, 10);
-        let exhausted = quota.take(&Owner::User("octo-1".into()), CORE, 11).unwrap_err();
-        assert_eq!((exhausted.limit, exhausted.used, exhausted.reset), (5_000, 5_000, 3_610));
+        let exhausted = quota
+            .take(&Owner::User("octo-1".into()), CORE, 11)
+            .unwrap_err();
+        assert_eq!(
+            (exhausted.limit, exhausted.used, exhausted.reset),
+            (5_000, 5_000, 3_610)
+        );
     }
 }

@@ -54,7 +54,15 @@ pub(crate) struct Representation {
     literal: Option<Vec<u8>>,
     pretty: OnceLock<Bytes>,
     gzip: OnceLock<Bytes>,
-    tags: Mutex<Vec<(TagHash, Vec<u8>, Arc<str>)>>,
+    tags: Mutex<Vec<KnownTag>>,
+}
+
+/// A tag that was computed before, and for which headers.
+#[derive(Debug)]
+struct KnownTag {
+    hash: TagHash,
+    prefix: Vec<u8>,
+    tag: Arc<str>,
 }
 
 impl Representation {
@@ -64,7 +72,11 @@ impl Representation {
             Content::JsonBytes(bytes) => (Some(JSON_TYPE), bytes, None),
             Content::Text { content_type, text } => {
                 let literal = text_literal(&text);
-                (Some(HeaderValue::from_static(content_type)), Bytes::from(text), Some(literal))
+                (
+                    Some(HeaderValue::from_static(content_type)),
+                    Bytes::from(text),
+                    Some(literal),
+                )
             }
             Content::Empty => (None, Bytes::new(), None),
         };
@@ -113,16 +125,22 @@ impl Representation {
             TagRule::GitObject(id) => Some(id.as_str().into()),
             TagRule::Formula => {
                 let mut tags = self.tags.lock();
-                let known = tags.iter().find(|(of, by, _)| *of == hash && by == prefix);
-                if let Some((_, _, tag)) = known {
-                    return Some(Arc::clone(tag));
+                let known = tags
+                    .iter()
+                    .find(|tag| tag.hash == hash && tag.prefix == prefix);
+                if let Some(known) = known {
+                    return Some(Arc::clone(&known.tag));
                 }
                 let hashed = self.literal.as_deref().unwrap_or(&self.body);
                 let tag: Arc<str> = formula(hash, prefix, hashed).into();
                 if tags.len() == MAX_TAGS {
                     tags.clear();
                 }
-                tags.push((hash, prefix.to_vec(), Arc::clone(&tag)));
+                tags.push(KnownTag {
+                    hash,
+                    prefix: prefix.to_vec(),
+                    tag: Arc::clone(&tag),
+                });
                 Some(tag)
             }
         }
@@ -132,7 +150,9 @@ impl Representation {
     pub(crate) fn encoded(&self, layout: Layout, coding: Coding) -> (Bytes, Coding) {
         let is_json = self.content_type.as_ref() == Some(&JSON_TYPE);
         let body = if layout == Layout::Pretty && is_json {
-            self.pretty.get_or_init(|| pretty(&self.body).into()).clone()
+            self.pretty
+                .get_or_init(|| pretty(&self.body).into())
+                .clone()
         } else {
             self.body.clone()
         };
@@ -140,9 +160,10 @@ impl Representation {
             return (body, Coding::Identity);
         }
         match layout {
-            Layout::Compact => {
-                (self.gzip.get_or_init(|| gzip(&self.body)).clone(), Coding::Gzip)
-            }
+            Layout::Compact => (
+                self.gzip.get_or_init(|| gzip(&self.body)).clone(),
+                Coding::Gzip,
+            ),
             Layout::Pretty => (gzip(&body), Coding::Gzip),
         }
     }
@@ -159,14 +180,23 @@ pub(crate) fn encode_json(body: Bytes, coding: Coding) -> (Bytes, Coding) {
 
 pub(crate) fn gzip(body: &[u8]) -> Bytes {
     let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 3), Compression::fast());
-    encoder.write_all(body).expect("writing to memory cannot fail");
-    encoder.finish().expect("writing to memory cannot fail").into()
+    encoder
+        .write_all(body)
+        .expect("writing to memory cannot fail");
+    encoder
+        .finish()
+        .expect("writing to memory cannot fail")
+        .into()
 }
 
 fn link_header(link: &[(&'static str, String)]) -> Option<HeaderValue> {
-    let members: Vec<String> =
-        link.iter().map(|(rel, url)| format!("<{url}>; rel=\"{rel}\"")).collect();
-    (!members.is_empty()).then(|| HeaderValue::try_from(members.join(", ")).ok()).flatten()
+    let members: Vec<String> = link
+        .iter()
+        .map(|(rel, url)| format!("<{url}>; rel=\"{rel}\""))
+        .collect();
+    (!members.is_empty())
+        .then(|| HeaderValue::try_from(members.join(", ")).ok())
+        .flatten()
 }
 
 /// Names and values that are not legal in a header are left out rather than breaking the answer.
@@ -191,7 +221,10 @@ mod tests {
             content,
             tag: TagRule::Formula,
             last_modified: None,
-            link: vec![("next", "https://x/?page=2".to_owned()), ("last", "https://x/".to_owned())],
+            link: vec![
+                ("next", "https://x/?page=2".to_owned()),
+                ("last", "https://x/".to_owned()),
+            ],
             poll_interval: None,
             max_age: Some(60),
             resource: "core",
@@ -203,12 +236,24 @@ mod tests {
     fn only_json_of_some_length_is_compressed() {
         let long = representation(Content::Json(json!({"name": "long enough to compress"})));
         assert_eq!(long.encoded(Layout::Compact, Coding::Gzip).1, Coding::Gzip);
-        assert_eq!(long.encoded(Layout::Compact, Coding::Identity).1, Coding::Identity);
+        assert_eq!(
+            long.encoded(Layout::Compact, Coding::Identity).1,
+            Coding::Identity
+        );
         let short = representation(Content::Json(json!([])));
-        assert_eq!(short.encoded(Layout::Compact, Coding::Gzip).1, Coding::Identity);
+        assert_eq!(
+            short.encoded(Layout::Compact, Coding::Gzip).1,
+            Coding::Identity
+        );
         let text = "diff --git a/README b/README".to_owned();
-        let text = representation(Content::Text { content_type: "text/plain", text });
-        assert_eq!(text.encoded(Layout::Compact, Coding::Gzip).1, Coding::Identity);
+        let text = representation(Content::Text {
+            content_type: "text/plain",
+            text,
+        });
+        assert_eq!(
+            text.encoded(Layout::Compact, Coding::Gzip).1,
+            Coding::Identity
+        );
     }
 
     #[test]
@@ -222,6 +267,9 @@ mod tests {
     #[test]
     fn links_keep_their_order() {
         let link = representation(Content::Empty).link.unwrap();
-        assert_eq!(link, "<https://x/?page=2>; rel=\"next\", <https://x/>; rel=\"last\"");
+        assert_eq!(
+            link,
+            "<https://x/?page=2>; rel=\"next\", <https://x/>; rel=\"last\""
+        );
     }
 }

@@ -37,7 +37,10 @@ impl Tally {
     /// Adds within a window that begins with its first request; the total including this one.
     fn add(&mut self, amount: u32, now: i64, seconds: i64) -> u32 {
         if now >= self.ends {
-            *self = Self { ends: now + seconds, count: 0 };
+            *self = Self {
+                ends: now + seconds,
+                count: 0,
+            };
         }
         self.count = self.count.saturating_add(amount);
         self.count
@@ -73,8 +76,11 @@ impl SecondaryLimiter {
             return Err(SecondaryLimit::Concurrency);
         }
         let graphql = path == "/graphql";
-        let allowed =
-            if graphql { switches.graphql_points_per_minute } else { switches.points_per_minute };
+        let allowed = if graphql {
+            switches.graphql_points_per_minute
+        } else {
+            switches.points_per_minute
+        };
         let tally = ledger.points.entry(endpoint(path)).or_default();
         if tally.add(points(method, path), now, 60) > allowed {
             return Err(SecondaryLimit::Points);
@@ -102,14 +108,22 @@ impl SecondaryLimiter {
 
 /// Reads cost 1, writes 5; a GraphQL query without mutation costs 1.
 fn points(method: &Method, path: &str) -> u32 {
-    if method.is_safe() || path == "/graphql" { 1 } else { 5 }
+    if method.is_safe() || path == "/graphql" {
+        1
+    } else {
+        5
+    }
 }
 
 /// Identity of the endpoint: the path with owners, names, numbers and object ids left out.
 fn endpoint(path: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     let mut root = "";
-    for (index, segment) in path.split('/').filter(|segment| !segment.is_empty()).enumerate() {
+    for (index, segment) in path
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+        .enumerate()
+    {
         if index == 0 {
             root = segment;
         }
@@ -155,8 +169,9 @@ mod tests {
     #[test]
     fn a_flight_ends_when_dropped() {
         let limiter = SecondaryLimiter::default();
-        let flights: Vec<Flight> =
-            (0..100).map(|_| admit(&limiter, &Method::GET, "/a", 0).unwrap()).collect();
+        let flights: Vec<Flight> = (0..100)
+            .map(|_| admit(&limiter, &Method::GET, "/a", 0).unwrap())
+            .collect();
         let refused = admit(&limiter, &Method::GET, "/a", 0);
         assert_eq!(refused.unwrap_err(), SecondaryLimit::Concurrency);
         drop(flights);
@@ -178,9 +193,14 @@ mod tests {
     fn a_read_can_be_given_back() {
         let limiter = SecondaryLimiter::default();
         let owner = Owner::User("octo-1".into());
-        let switches = Switches { points_per_minute: 1, ..Switches::default() };
+        let switches = Switches {
+            points_per_minute: 1,
+            ..Switches::default()
+        };
         for _ in 0..3 {
-            limiter.admit(&owner, &Method::GET, "/a", 0, &switches).unwrap();
+            limiter
+                .admit(&owner, &Method::GET, "/a", 0, &switches)
+                .unwrap();
             limiter.give_back(&owner, &Method::GET, "/a");
         }
     }

@@ -54,7 +54,11 @@ async fn connection(
     let _refused = tcp.set_nodelay(true);
     let order = Order::default();
     let stream = TokioIo::new(SimStream::new(tcp, order.clone()));
-    let context = Connection { front, peer: peer.ip(), order };
+    let context = Connection {
+        front,
+        peer: peer.ip(),
+        order,
+    };
     let service = service_fn(move |request| serve(context.clone(), request));
     let builder = auto::Builder::new(TokioExecutor::new());
     let mut serving = pin!(builder.serve_connection(stream, service));

@@ -38,12 +38,22 @@ pub(crate) async fn serve(
     let (parts, body) = request.into_parts();
     let body = match Limited::new(body, MAX_BODY_BYTES).collect().await {
         Ok(body) => body.to_bytes(),
-        Err(_) => return Ok(respond(exchange::bare(StatusCode::PAYLOAD_TOO_LARGE, Bytes::new()))),
+        Err(_) => {
+            return Ok(respond(exchange::bare(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                Bytes::new(),
+            )));
+        }
     };
     let now = front.clock.now();
     let (path, alias) = without_alias(parts.uri.path());
     if let Some(order) = path.strip_prefix("/_sim") {
-        return Ok(respond(control::answer(&front, &parts.method, order, &body)));
+        return Ok(respond(control::answer(
+            &front,
+            &parts.method,
+            order,
+            &body,
+        )));
     }
     let identity = front.identify(&parts.headers, peer, now);
     let label = match &identity {
@@ -53,7 +63,11 @@ pub(crate) async fn serve(
     if front.recorder.wants_requests() {
         front.recorder.seen(SeenRequest {
             method: parts.method.clone(),
-            target: parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
+            target: parts
+                .uri
+                .path_and_query()
+                .map_or("/", |target| target.as_str())
+                .to_owned(),
             headers: parts.headers.clone(),
             body: body.clone(),
         });
@@ -93,7 +107,9 @@ pub(crate) async fn serve(
                 Some(query) => format!("{path}?{query}"),
                 None => path.to_owned(),
             };
-            front.recorder.answered(label, parts.method, &target, reply.status.as_u16());
+            front
+                .recorder
+                .answered(label, parts.method, &target, reply.status.as_u16());
         }
     }
     match wire {
@@ -107,12 +123,12 @@ pub(crate) async fn serve(
             order.set(Ending::Garbage);
             Ok(respond(closing(reply, parts.version)))
         }
-        Some(WireFault::Truncate { after_bytes }) => {
-            Ok(with_length(reply, |reply| SimBody::truncated(&reply.body, after_bytes, reply.flight)))
-        }
-        Some(WireFault::Stall { after_bytes }) => {
-            Ok(with_length(reply, |reply| SimBody::stalled(&reply.body, after_bytes, reply.flight)))
-        }
+        Some(WireFault::Truncate { after_bytes }) => Ok(with_length(reply, |reply| {
+            SimBody::truncated(&reply.body, after_bytes, reply.flight)
+        })),
+        Some(WireFault::Stall { after_bytes }) => Ok(with_length(reply, |reply| {
+            SimBody::stalled(&reply.body, after_bytes, reply.flight)
+        })),
     }
 }
 
@@ -137,11 +153,16 @@ fn without_alias(path: &str) -> (&str, Alias) {
 
 fn status_page(front: &Front, headers: &http::HeaderMap) -> Reply {
     let (body, tag) = front.status_page.document();
-    let matches =
-        headers.get(header::IF_NONE_MATCH).is_some_and(|sent| sent.as_bytes() == tag.as_bytes());
+    let matches = headers
+        .get(header::IF_NONE_MATCH)
+        .is_some_and(|sent| sent.as_bytes() == tag.as_bytes());
     let mut reply = exchange::bare(StatusCode::OK, body.into());
     if matches {
-        reply = Reply { status: StatusCode::NOT_MODIFIED, body: Bytes::new(), ..reply };
+        reply = Reply {
+            status: StatusCode::NOT_MODIFIED,
+            body: Bytes::new(),
+            ..reply
+        };
         reply.headers.remove(header::CONTENT_LENGTH);
     }
     let json = HeaderValue::from_static("application/json; charset=utf-8");
@@ -151,13 +172,17 @@ fn status_page(front: &Front, headers: &http::HeaderMap) -> Reply {
     if let Ok(tag) = HeaderValue::try_from(tag) {
         reply.headers.insert(header::ETAG, tag);
     }
-    reply.headers.insert(header::DATE, front.clock.date(front.clock.now()));
+    reply
+        .headers
+        .insert(header::DATE, front.clock.date(front.clock.now()));
     reply
 }
 
 fn closing(mut reply: Reply, version: Version) -> Reply {
     if version <= Version::HTTP_11 {
-        reply.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        reply
+            .headers
+            .insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     reply
 }
@@ -173,7 +198,9 @@ fn respond(reply: Reply) -> Response<SimBody> {
 
 /// A broken body promises its full length, so that the client can tell.
 fn with_length(mut reply: Reply, body: impl FnOnce(Reply) -> SimBody) -> Response<SimBody> {
-    reply.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(reply.body.len()));
+    reply
+        .headers
+        .insert(header::CONTENT_LENGTH, HeaderValue::from(reply.body.len()));
     let status = reply.status;
     let headers = std::mem::take(&mut reply.headers);
     let mut response = Response::new(body(reply));
@@ -190,7 +217,10 @@ mod tests {
     fn the_enterprise_prefix_is_an_alias() {
         assert_eq!(without_alias("/api/v3"), ("/", Alias::Enterprise));
         assert_eq!(without_alias("/api/v3/user"), ("/user", Alias::Enterprise));
-        assert_eq!(without_alias("/api/graphql"), ("/graphql", Alias::Enterprise));
+        assert_eq!(
+            without_alias("/api/graphql"),
+            ("/graphql", Alias::Enterprise)
+        );
         assert_eq!(without_alias("/api/v3x"), ("/api/v3x", Alias::None));
         assert_eq!(without_alias("/user"), ("/user", Alias::None));
     }

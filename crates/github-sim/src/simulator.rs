@@ -122,7 +122,12 @@ impl SimulatorBuilder {
         }));
         let (stop, stopped) = watch::channel(false);
         let serving = tokio::spawn(server::run(listener, Arc::clone(&front), stopped));
-        Ok(Simulator { front, address, stop, serving })
+        Ok(Simulator {
+            front,
+            address,
+            stop,
+            serving,
+        })
     }
 }
 
@@ -294,7 +299,9 @@ impl Simulator {
     /// The name is not one of a bucket.
     pub fn set_quota(&self, bucket: &str, remaining: u32) -> Result<(), String> {
         let bucket: Bucket = bucket.parse()?;
-        self.front.quota.set_remaining(bucket, remaining, self.front.clock.now());
+        self.front
+            .quota
+            .set_remaining(bucket, remaining, self.front.clock.now());
         Ok(())
     }
 
@@ -303,7 +310,9 @@ impl Simulator {
     /// # Errors
     /// There is no such component or state.
     pub fn set_status(&self, component: &str, status: &str) -> Result<(), String> {
-        self.front.status_page.set(component, status, self.front.clock.now())
+        self.front
+            .status_page
+            .set(component, status, self.front.clock.now())
     }
 }
 

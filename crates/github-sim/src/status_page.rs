@@ -14,15 +14,47 @@ const STATES: [&str; 5] = [
     "under_maintenance",
 ];
 const COMPONENTS: [(&str, &str, &str); 9] = [
-    ("8l4ygp009s5s", "Git Operations", "Performance of git clones, pulls, pushes, and associated operations"),
+    (
+        "8l4ygp009s5s",
+        "Git Operations",
+        "Performance of git clones, pulls, pushes, and associated operations",
+    ),
     ("brv1bkgrwx7q", "API Requests", "Requests for GitHub APIs"),
-    ("4230lsnqdsld", "Webhooks", "Real time HTTP callbacks of user-generated and system events"),
-    ("kr09ddfgbfsf", "Issues", "Requests for Issues on GitHub.com"),
-    ("hhtssxt0f5v2", "Pull Requests", "Requests for Pull Requests on GitHub.com"),
-    ("br0l2tvcx85d", "Actions", "Workflows, Compute and Orchestration for GitHub Actions"),
-    ("st3j38cctv9l", "Packages", "API requests and webhook delivery for GitHub Packages"),
-    ("vg70hn9s2tyj", "Pages", "Frontend application and API servers for Pages builds"),
-    ("h2ftsgbw7kmk", "Codespaces", "Orchestration and Compute for GitHub Codespaces"),
+    (
+        "4230lsnqdsld",
+        "Webhooks",
+        "Real time HTTP callbacks of user-generated and system events",
+    ),
+    (
+        "kr09ddfgbfsf",
+        "Issues",
+        "Requests for Issues on GitHub.com",
+    ),
+    (
+        "hhtssxt0f5v2",
+        "Pull Requests",
+        "Requests for Pull Requests on GitHub.com",
+    ),
+    (
+        "br0l2tvcx85d",
+        "Actions",
+        "Workflows, Compute and Orchestration for GitHub Actions",
+    ),
+    (
+        "st3j38cctv9l",
+        "Packages",
+        "API requests and webhook delivery for GitHub Packages",
+    ),
+    (
+        "vg70hn9s2tyj",
+        "Pages",
+        "Frontend application and API servers for Pages builds",
+    ),
+    (
+        "h2ftsgbw7kmk",
+        "Codespaces",
+        "Orchestration and Compute for GitHub Codespaces",
+    ),
 ];
 
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +69,10 @@ pub(crate) struct StatusPage(Mutex<[State; COMPONENTS.len()]>);
 
 impl StatusPage {
     pub(crate) fn operational(now: i64) -> Self {
-        let state = State { status: STATES[0], changed_at: now };
+        let state = State {
+            status: STATES[0],
+            changed_at: now,
+        };
         Self(Mutex::new([state; COMPONENTS.len()]))
     }
 
@@ -51,14 +86,21 @@ impl StatusPage {
             .into_iter()
             .find(|known| *known == status)
             .ok_or_else(|| format!("no status `{status}`; one of {}", STATES.join(", ")))?;
-        self.0.lock()[index] = State { status, changed_at: now };
+        self.0.lock()[index] = State {
+            status,
+            changed_at: now,
+        };
         Ok(())
     }
 
     /// The document and its entity tag, `W/"gz[md5]"`.
     pub(crate) fn document(&self) -> (String, String) {
         let states = *self.0.lock();
-        let updated_at = states.iter().map(|state| state.changed_at).max().unwrap_or_default();
+        let updated_at = states
+            .iter()
+            .map(|state| state.changed_at)
+            .max()
+            .unwrap_or_default();
         let components: Vec<Value> = (1..)
             .zip(COMPONENTS.iter().zip(states))
             .map(|(position, ((id, name, description), state))| {
@@ -103,10 +145,16 @@ mod tests {
     fn a_component_can_break() {
         let page = StatusPage::operational(0);
         let (before, tag) = page.document();
-        assert!(before.contains(r#""name":"API Requests","status":"operational""#), "{before}");
+        assert!(
+            before.contains(r#""name":"API Requests","status":"operational""#),
+            "{before}"
+        );
         page.set("api requests", "major_outage", 60).unwrap();
         let (after, new_tag) = page.document();
-        assert!(after.contains(r#""name":"API Requests","status":"major_outage""#), "{after}");
+        assert!(
+            after.contains(r#""name":"API Requests","status":"major_outage""#),
+            "{after}"
+        );
         assert_ne!(tag, new_tag);
         assert!(page.set("API Requests", "broken", 0).is_err());
         assert!(page.set("Coffee", "major_outage", 0).is_err());

@@ -41,7 +41,11 @@ pub(crate) struct SimStream {
 
 impl SimStream {
     pub(crate) fn new(tcp: TcpStream, order: Order) -> Self {
-        Self { tcp, order, garbage_left: GARBAGE }
+        Self {
+            tcp,
+            order,
+            garbage_left: GARBAGE,
+        }
     }
 
     /// Sends garbage in place of what hyper wrote, all of which counts as sent.

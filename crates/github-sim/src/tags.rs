@@ -16,7 +16,12 @@ pub(crate) struct HashedHeaders<'a> {
 impl HashedHeaders<'_> {
     /// `value:` for each header that counts.
     pub(crate) fn prefix(&self) -> Vec<u8> {
-        let values = [self.accept, self.authorization, self.cookie, self.one_time_password];
+        let values = [
+            self.accept,
+            self.authorization,
+            self.cookie,
+            self.one_time_password,
+        ];
         let mut prefix = Vec::with_capacity(128);
         for value in values.into_iter().flatten() {
             prefix.extend_from_slice(value);
@@ -29,10 +34,18 @@ impl HashedHeaders<'_> {
 /// The opaque part of the tag, without quotes. `body` is the compact JSON, or for text the JSON string literal of it.
 pub(crate) fn formula(hash: TagHash, prefix: &[u8], body: &[u8]) -> String {
     match hash {
-        TagHash::Sha256 => {
-            hex::encode(Sha256::new().chain_update(prefix).chain_update(body).finalize())
-        }
-        TagHash::Md5 => hex::encode(Md5::new().chain_update(prefix).chain_update(body).finalize()),
+        TagHash::Sha256 => hex::encode(
+            Sha256::new()
+                .chain_update(prefix)
+                .chain_update(body)
+                .finalize(),
+        ),
+        TagHash::Md5 => hex::encode(
+            Md5::new()
+                .chain_update(prefix)
+                .chain_update(body)
+                .finalize(),
+        ),
         TagHash::Opaque => hex::encode(
             Sha256::new()
                 .chain_update(b"a secret that no client knows\n")
@@ -71,7 +84,10 @@ mod tests {
             formula(TagHash::Sha256, b"", b"[]"),
             "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"
         );
-        assert_eq!(formula(TagHash::Md5, b"", b"[]"), "d751713988987e9331980363e24189ce");
+        assert_eq!(
+            formula(TagHash::Md5, b"", b"[]"),
+            "d751713988987e9331980363e24189ce"
+        );
         assert_ne!(
             formula(TagHash::Opaque, b"", b"[]"),
             formula(TagHash::Sha256, b"", b"[]")

@@ -74,10 +74,15 @@ fn app(ask: &Ask<'_>, facts: AppFacts<'_>) -> Option<Answer> {
         });
     };
     let app = facts.apps.iter().find(|app| app.id == *id)?;
-    let mut installed = facts.installations.iter().filter(|installation| installation.app_id == *id);
+    let mut installed = facts
+        .installations
+        .iter()
+        .filter(|installation| installation.app_id == *id);
     let body = match ask.path.strip_prefix("/app")?.trim_end_matches('/') {
         "" => app_json(app, ask, installed.count()),
-        "/installations" => installed.map(|one| installation_json(one, app, ask)).collect(),
+        "/installations" => installed
+            .map(|one| installation_json(one, app, ask))
+            .collect(),
         rest => {
             let wanted: u64 = rest.strip_prefix("/installations/")?.parse().ok()?;
             installation_json(installed.find(|one| one.id == wanted)?, app, ask)
@@ -155,8 +160,14 @@ fn root(ask: &Ask<'_>) -> Value {
             "https://github.com/settings/connections/applications{/client_id}".to_owned(),
         ),
         ("authorizations_url", format!("{base}/authorizations")),
-        ("code_search_url", format!("{base}/search/code?q={{query}}{SEARCH}")),
-        ("commit_search_url", format!("{base}/search/commits?q={{query}}{SEARCH}")),
+        (
+            "code_search_url",
+            format!("{base}/search/code?q={{query}}{SEARCH}"),
+        ),
+        (
+            "commit_search_url",
+            format!("{base}/search/commits?q={{query}}{SEARCH}"),
+        ),
         ("emails_url", format!("{base}/user/emails")),
         ("emojis_url", format!("{base}/emojis")),
         ("events_url", format!("{base}/events")),
@@ -165,35 +176,67 @@ fn root(ask: &Ask<'_>) -> Value {
         ("following_url", format!("{base}/user/following{{/target}}")),
         ("gists_url", format!("{base}/gists{{/gist_id}}")),
         ("hub_url", format!("{base}/hub")),
-        ("issue_search_url", format!("{base}/search/issues?q={{query}}{SEARCH}")),
+        (
+            "issue_search_url",
+            format!("{base}/search/issues?q={{query}}{SEARCH}"),
+        ),
         ("issues_url", format!("{base}/issues")),
         ("keys_url", format!("{base}/user/keys")),
         (
             "label_search_url",
-            format!("{base}/search/labels?q={{query}}&repository_id={{repository_id}}{{&page,per_page}}"),
+            format!(
+                "{base}/search/labels?q={{query}}&repository_id={{repository_id}}{{&page,per_page}}"
+            ),
         ),
         ("notifications_url", format!("{base}/notifications")),
         ("organization_url", format!("{base}/orgs/{{org}}")),
-        ("organization_repositories_url", format!("{base}/orgs/{{org}}/repos{LIST}")),
-        ("organization_teams_url", format!("{base}/orgs/{{org}}/teams")),
+        (
+            "organization_repositories_url",
+            format!("{base}/orgs/{{org}}/repos{LIST}"),
+        ),
+        (
+            "organization_teams_url",
+            format!("{base}/orgs/{{org}}/teams"),
+        ),
         ("public_gists_url", format!("{base}/gists/public")),
         ("rate_limit_url", format!("{base}/rate_limit")),
         ("repository_url", format!("{base}/repos/{{owner}}/{{repo}}")),
-        ("repository_search_url", format!("{base}/search/repositories?q={{query}}{SEARCH}")),
-        ("current_user_repositories_url", format!("{base}/user/repos{LIST}")),
-        ("starred_url", format!("{base}/user/starred{{/owner}}{{/repo}}")),
+        (
+            "repository_search_url",
+            format!("{base}/search/repositories?q={{query}}{SEARCH}"),
+        ),
+        (
+            "current_user_repositories_url",
+            format!("{base}/user/repos{LIST}"),
+        ),
+        (
+            "starred_url",
+            format!("{base}/user/starred{{/owner}}{{/repo}}"),
+        ),
         ("starred_gists_url", format!("{base}/gists/starred")),
-        ("topic_search_url", format!("{base}/search/topics?q={{query}}{{&page,per_page}}")),
+        (
+            "topic_search_url",
+            format!("{base}/search/topics?q={{query}}{{&page,per_page}}"),
+        ),
         ("user_url", format!("{base}/users/{{user}}")),
         ("user_organizations_url", format!("{base}/user/orgs")),
-        ("user_repositories_url", format!("{base}/users/{{user}}/repos{LIST}")),
-        ("user_search_url", format!("{base}/search/users?q={{query}}{SEARCH}")),
+        (
+            "user_repositories_url",
+            format!("{base}/users/{{user}}/repos{LIST}"),
+        ),
+        (
+            "user_search_url",
+            format!("{base}/search/users?q={{query}}{SEARCH}"),
+        ),
     ];
     let dropped = |name: &str| {
         ask.version >= ApiVersion::V2026_03_10 && matches!(name, "authorizations_url" | "hub_url")
     };
     let kept = entries.into_iter().filter(|(name, _)| !dropped(name));
-    Value::Object(kept.map(|(name, url)| (name.to_owned(), url.into())).collect::<Map<_, _>>())
+    Value::Object(
+        kept.map(|(name, url)| (name.to_owned(), url.into()))
+            .collect::<Map<_, _>>(),
+    )
 }
 
 fn feeds(ask: &Ask<'_>) -> Value {
@@ -254,7 +297,9 @@ fn emojis() -> Value {
     let url = |code: &str| {
         format!("https://github.githubassets.com/images/icons/emoji/unicode/{code}.png?v8")
     };
-    let named = NAMED.into_iter().map(|(name, code)| (name.to_owned(), url(code).into()));
+    let named = NAMED
+        .into_iter()
+        .map(|(name, code)| (name.to_owned(), url(code).into()));
     Value::Object(named.collect::<Map<_, _>>())
 }
 
@@ -277,7 +322,10 @@ const ZEN: [&str; 14] = [
 
 /// The cat of the terminal says `?s=`.
 fn octocat(query: &[(String, String)]) -> String {
-    let said = query.iter().find(|(name, _)| name == "s").map(|(_, value)| value.as_str());
+    let said = query
+        .iter()
+        .find(|(name, _)| name == "s")
+        .map(|(_, value)| value.as_str());
     let said = said.unwrap_or(ZEN[13]);
     let bar = "_".repeat(said.chars().count() + 2);
     let gap = " ".repeat(said.chars().count() + 2);
@@ -302,8 +350,11 @@ mod tests {
 
     fn json_of(path: &str, viewer: &Viewer, version: ApiVersion) -> Option<Value> {
         let apps = [AppSpec::default()];
-        let installations =
-            [InstallationSpec { id: 7, app_id: 12_345, account: "octo-org".to_owned() }];
+        let installations = [InstallationSpec {
+            id: 7,
+            app_id: 12_345,
+            account: "octo-org".to_owned(),
+        }];
         let ask = Ask {
             method: &Method::GET,
             path,
@@ -316,7 +367,13 @@ mod tests {
             now: 0,
             base: "https://api.github.com",
         };
-        match answer(&ask, AppFacts { apps: &apps, installations: &installations })? {
+        match answer(
+            &ask,
+            AppFacts {
+                apps: &apps,
+                installations: &installations,
+            },
+        )? {
             Answer::Found(found) => match found.content {
                 Content::Json(value) => Some(value),
                 other => panic!("not JSON: {other:?}"),
@@ -337,8 +394,14 @@ mod tests {
     fn an_app_sees_itself_and_its_installations() {
         let app = Viewer::App { id: 12_345 };
         let version = ApiVersion::V2022_11_28;
-        assert_eq!(json_of("/app", &app, version).unwrap()["installations_count"], 1);
-        assert_eq!(json_of("/app/installations", &app, version).unwrap()[0]["id"], 7);
+        assert_eq!(
+            json_of("/app", &app, version).unwrap()["installations_count"],
+            1
+        );
+        assert_eq!(
+            json_of("/app/installations", &app, version).unwrap()[0]["id"],
+            7
+        );
         assert_eq!(
             json_of("/app/installations/7", &app, version).unwrap()["account"]["login"],
             "octo-org"

@@ -29,13 +29,15 @@ pub(crate) fn request(method: &str, target: &str) -> Request {
 
 impl Request {
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
-        self.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        self.headers
+            .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
     pub(crate) fn without(mut self, name: &str) -> Self {
-        self.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        self.headers
+            .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
         self
     }
 
@@ -49,7 +51,10 @@ impl Request {
     }
 
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        let mut text = format!("{} {} HTTP/1.1\r\nHost: api.github.com\r\n", self.method, self.target);
+        let mut text = format!(
+            "{} {} HTTP/1.1\r\nHost: api.github.com\r\n",
+            self.method, self.target
+        );
         for (name, value) in &self.headers {
             write!(text, "{name}: {value}\r\n").unwrap();
         }
@@ -62,7 +67,10 @@ impl Request {
     }
 
     pub(crate) async fn send(self, sim: &github_sim::Simulator) -> Answer {
-        let raw = self.raw(sim.addr()).await.expect("the answer can be read to its end");
+        let raw = self
+            .raw(sim.addr())
+            .await
+            .expect("the answer can be read to its end");
         Answer::parse(&raw, self.method == "HEAD")
     }
 
@@ -92,9 +100,19 @@ impl Answer {
             .unwrap_or_else(|| panic!("no end of headers in {:?}", String::from_utf8_lossy(raw)));
         let head = std::str::from_utf8(&raw[..end]).unwrap();
         let mut lines = head.split("\r\n");
-        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let status = lines
+            .next()
+            .unwrap()
+            .split(' ')
+            .nth(1)
+            .unwrap()
+            .parse()
+            .unwrap();
         let headers: Vec<(String, String)> = lines
-            .map(|line| line.split_once(": ").unwrap_or((line.trim_end_matches(':'), "")))
+            .map(|line| {
+                line.split_once(": ")
+                    .unwrap_or((line.trim_end_matches(':'), ""))
+            })
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
         let mut wire = raw[end + 4..].to_vec();
@@ -102,11 +120,18 @@ impl Answer {
         if chunked && !head_only {
             wire = dechunked(&wire);
         }
-        Self { status, headers, wire }
+        Self {
+            status,
+            headers,
+            wire,
+        }
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 
     pub(crate) fn all(&self, name: &str) -> Vec<&str> {
@@ -119,7 +144,9 @@ impl Answer {
     }
 
     pub(crate) fn number(&self, name: &str) -> i64 {
-        let value = self.header(name).unwrap_or_else(|| panic!("no {name} in {:?}", self.headers));
+        let value = self
+            .header(name)
+            .unwrap_or_else(|| panic!("no {name} in {:?}", self.headers));
         value.parse().unwrap()
     }
 
@@ -128,7 +155,9 @@ impl Answer {
         let mut bytes = self.wire.clone();
         if self.header("content-encoding") == Some("gzip") {
             bytes = Vec::new();
-            flate2::read::GzDecoder::new(&self.wire[..]).read_to_end(&mut bytes).unwrap();
+            flate2::read::GzDecoder::new(&self.wire[..])
+                .read_to_end(&mut bytes)
+                .unwrap();
         }
         String::from_utf8(bytes).unwrap()
     }
@@ -138,7 +167,10 @@ impl Answer {
     }
 
     pub(crate) fn message(&self) -> String {
-        self.json()["message"].as_str().unwrap_or_default().to_owned()
+        self.json()["message"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
     }
 
     #[track_caller]
@@ -149,14 +181,18 @@ impl Answer {
     }
 
     pub(crate) fn etag(&self) -> &str {
-        self.header("etag").unwrap_or_else(|| panic!("no etag in {:?}", self.headers))
+        self.header("etag")
+            .unwrap_or_else(|| panic!("no etag in {:?}", self.headers))
     }
 }
 
 fn dechunked(mut rest: &[u8]) -> Vec<u8> {
     let mut body = Vec::new();
     loop {
-        let end = rest.windows(2).position(|window| window == b"\r\n").expect("a chunk size");
+        let end = rest
+            .windows(2)
+            .position(|window| window == b"\r\n")
+            .expect("a chunk size");
         let size = usize::from_str_radix(std::str::from_utf8(&rest[..end]).unwrap(), 16).unwrap();
         if size == 0 {
             return body;

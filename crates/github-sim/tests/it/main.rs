@@ -1,4 +1,5 @@
 //! The simulator on real sockets, rule by rule.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod apps;
 mod caching;
@@ -8,6 +9,7 @@ mod control;
 mod credentials;
 mod errors;
 mod faults;
+mod http2;
 mod limits;
 mod tiny;
 mod vectors;

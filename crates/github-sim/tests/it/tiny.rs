@@ -59,11 +59,16 @@ impl Tiny {
                     ("next", format!("{}/repositories/1/issues?page=2", ask.base)),
                     ("last", format!("{}/repositories/1/issues?page=3", ask.base)),
                 ],
-                ..found(Content::Json(json!([{"number": 1, "title": "first issue"}])))
+                ..found(Content::Json(
+                    json!([{"number": 1, "title": "first issue"}]),
+                ))
             },
             (&Method::GET, "/repos/octo/hello/commits/abc") if ask.media == Media::Diff => {
                 let content_type = "application/vnd.github.diff; charset=utf-8";
-                found(Content::Text { content_type, text: DIFF.to_owned() })
+                found(Content::Text {
+                    content_type,
+                    text: DIFF.to_owned(),
+                })
             }
             (&Method::GET, "/repos/octo/hello/readme") => Found {
                 tag: TagRule::GitObject("1234567890123456789012345678901234567890".to_owned()),
@@ -73,7 +78,9 @@ impl Tiny {
                 poll_interval: Some(60),
                 max_age: Some(300),
                 last_modified: Some(MODIFIED),
-                ..found(Content::Json(json!([{"id": "1", "type": "PushEvent", "n": self.stars}])))
+                ..found(Content::Json(
+                    json!([{"id": "1", "type": "PushEvent", "n": self.stars}]),
+                ))
             },
             (&Method::GET, "/search/repositories") => Found {
                 tag: TagRule::None,
@@ -91,14 +98,20 @@ impl Tiny {
             },
             (&Method::POST, "/repos/octo/hello/issues") => Found {
                 status: StatusCode::CREATED,
-                headers: vec![("location", format!("{}/repos/octo/hello/issues/2", ask.base))],
+                headers: vec![(
+                    "location",
+                    format!("{}/repos/octo/hello/issues/2", ask.base),
+                )],
                 ..found(Content::Json(json!({"number": 2, "title": "second issue"})))
             },
-            (&Method::PUT, "/user/starred/octo/hello") => {
-                Found { status: StatusCode::NO_CONTENT, ..found(Content::Empty) }
-            }
+            (&Method::PUT, "/user/starred/octo/hello") => Found {
+                status: StatusCode::NO_CONTENT,
+                ..found(Content::Empty)
+            },
             (_, "/repos/octo/old") => {
-                return Some(Answer::Moved { location: format!("{}/repositories/1", ask.base) });
+                return Some(Answer::Moved {
+                    location: format!("{}/repositories/1", ask.base),
+                });
             }
             (&Method::GET, "/repos/octo/hello/tarball/main") => {
                 let location = "https://codeload.github.com/octo/hello/main".to_owned();
