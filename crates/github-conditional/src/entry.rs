@@ -60,7 +60,7 @@ pub(crate) struct Candidate {
 /// What a candidate body is to the caller.
 #[derive(Clone, Debug)]
 pub(crate) enum Standing {
-    /// The newest body, and GitHub has given or confirmed it to this caller: its own tag is known.
+    /// GitHub has given or confirmed this body to this caller: its own tag is known.
     Confirmed(Arc<Confirmation>),
     /// A body confirmed to others, or newer than what this caller was confirmed for; its tag can be predicted.
     Predictable,
@@ -118,7 +118,11 @@ impl Entry {
                 standing: Standing::Predictable,
             });
         }
-        None
+        // The newest body proves nothing for this caller, so it is asked about the one it knows.
+        view.holding(confirmation.digest()).map(|own| Candidate {
+            representation: Arc::clone(own),
+            standing: Standing::Confirmed(Arc::clone(confirmation)),
+        })
     }
 
     /// The body that this caller may be shown without asking GitHub: the one it was last confirmed for.
@@ -140,17 +144,18 @@ impl Entry {
             views,
             confirmations,
         } = &mut *state;
-        let previous = confirmations
-            .get(&received.fingerprint)
-            .map(|known| known.place());
-        let (view, absorbed) = views.absorb(&received, previous);
+        let known = confirmations.get(&received.fingerprint);
+        let outdated = known.is_some_and(|known| known.validated_at() > received.confirmed.at);
+        let (view, absorbed) = views.absorb(&received, known.map(|known| known.place()));
         if let Some(view) = view {
-            if absorbed == Absorbed::Split {
-                views.follow_split(view, received.representation.digest(), confirmations);
-            }
             let digest = received.representation.digest();
-            let confirmation = Confirmation::new(view, digest, received.confirmed);
-            confirmations.insert(received.fingerprint, Arc::new(confirmation));
+            if absorbed == Absorbed::Split {
+                views.follow_split(view, digest, confirmations);
+            }
+            if !outdated {
+                let confirmation = Confirmation::new(view, digest, received.confirmed);
+                confirmations.insert(received.fingerprint, Arc::new(confirmation));
+            }
             views.prune(confirmations);
             prune_confirmations(confirmations);
         }
@@ -166,14 +171,19 @@ impl Entry {
         confirmed: Confirmed,
     ) -> Arc<Confirmation> {
         let mut state = self.0.state.write();
-        let view = state
-            .views
-            .place_confirmed(class, representation, confirmed.at);
+        let State {
+            views,
+            confirmations,
+        } = &mut *state;
+        let at = confirmed.at;
+        let view = views.place_confirmed(class, representation, at);
         let confirmation = Arc::new(Confirmation::new(view, representation.digest(), confirmed));
-        state
-            .confirmations
-            .insert(fingerprint, Arc::clone(&confirmation));
-        prune_confirmations(&mut state.confirmations);
+        let known = confirmations.get(&fingerprint);
+        if known.is_none_or(|known| known.validated_at() <= at) {
+            confirmations.insert(fingerprint, Arc::clone(&confirmation));
+        }
+        views.prune(confirmations);
+        prune_confirmations(confirmations);
         confirmation
     }
 
@@ -214,6 +224,13 @@ impl Entry {
         self.0.state.read().views.representations().len()
     }
 
+    /// What decides which of two confirmations of one caller is the later one.
+    fn standing(&self, fingerprint: Fingerprint) -> Option<(SystemTime, BodyDigest)> {
+        let state = self.0.state.read();
+        let known = state.confirmations.get(&fingerprint)?;
+        Some((known.validated_at(), known.digest()))
+    }
+
     fn received(&self) -> Vec<Received> {
         let state = self.0.state.read();
         let mut received: Vec<_> = state
@@ -229,7 +246,11 @@ impl Entry {
                 })
             })
             .collect();
-        received.sort_by_key(|received| received.confirmed.at);
+        // Versions in the order in which they were asked for; the rest makes the order the same everywhere.
+        received.sort_by_key(|received| {
+            let requested_at = received.representation.requested_at();
+            (requested_at, received.confirmed.at, received.fingerprint)
+        });
         received
     }
 }
@@ -246,15 +267,13 @@ impl CacheValue for Entry {
 
     fn merge(stored: &Self, arriving: Self) -> Self {
         if !Arc::ptr_eq(&stored.0, &arriving.0) {
+            // One lock at a time, so that two merges in opposite directions cannot lock each other out.
+            let difference = arriving.0.state.read().views.difference();
+            stored.0.state.write().views.learn(difference);
             for received in arriving.received() {
-                let known = stored
-                    .0
-                    .state
-                    .read()
-                    .confirmations
-                    .get(&received.fingerprint)
-                    .cloned();
-                if known.is_none_or(|known| known.validated_at() <= received.confirmed.at) {
+                let standing = (received.confirmed.at, received.representation.digest());
+                let known = stored.standing(received.fingerprint);
+                if known.is_none_or(|known| known < standing) {
                     stored.absorb(received);
                 }
             }

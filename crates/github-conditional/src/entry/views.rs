@@ -3,9 +3,11 @@
 //! When a caller that is new to the entry gets a body nobody had, either the resource has changed or this caller sees
 //! it differently; the answer alone does not tell.
 //! The rule: assume a change until difference is proven.
-//! It is proven when somebody is sent a body that is already known as an *older* one: then both bodies are current,
-//! each for its own callers, the view is split, and from then on (`Difference::Proven`) newcomers with unknown bodies
-//! get views of their own.
+//! It is proven when somebody is sent a body that is already known as an *older* one (kept, or what this very caller
+//! was shown before others were shown something else): then both bodies are current, each for its own callers, the
+//! view is split, and from then on (`Difference::Proven`) newcomers with unknown bodies get views of their own.
+//! A caller who had the newest body himself and is sent an older one proves nothing but that the resource has been
+//! changed back.
 //! A wrong assumption costs one plain request and can never show a body to a caller it was not confirmed for.
 
 use std::collections::{HashMap, HashSet};
@@ -44,7 +46,7 @@ pub(crate) enum Absorbed {
 
 /// Whether different callers are known to see different bodies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Difference {
+pub(super) enum Difference {
     #[default]
     Unproven,
     Proven,
@@ -76,6 +78,17 @@ impl View {
         std::iter::once(&self.head)
             .chain(previous)
             .find(|body| body.digest() == digest)
+    }
+
+    /// Keeps a body that arrives after a newer one, unless something newer than it is kept beside the head already:
+    /// whatever order bodies arrive in, the two newest stay.
+    fn keep_behind(&mut self, late: &Arc<Representation>) -> Option<ViewId> {
+        match &self.previous {
+            Some(kept) if kept.digest() == late.digest() => {}
+            Some(kept) if kept.requested_at() >= late.requested_at() => return None,
+            _ => self.previous = Some(Arc::clone(late)),
+        }
+        Some(self.id)
     }
 
     fn advance(&mut self, representation: &Arc<Representation>) {
@@ -134,28 +147,21 @@ impl Views {
             view.used_at = view.used_at.max(confirmed.at);
             return (Some(view.id), Absorbed::Known);
         }
-        let older = self.views.iter().any(|view| {
-            let previous = view.previous.as_ref();
-            view.class == *class
-                && previous.is_some_and(|body| body.digest() == representation.digest())
-        });
-        if older && *class != CredentialClass::Anonymous {
-            // GitHub's edge may show an anonymous caller an older body for a while; a token's answer is current.
-            let late = self.views.iter().any(|view| {
-                view.class == *class && view.head.requested_at() > representation.requested_at()
-            });
-            if late {
-                return (None, Absorbed::Late);
+        let outdated = |view: &View| view.head.requested_at() > representation.requested_at();
+        if self.proves_difference(received, previous) {
+            // Until then, an answer that was overtaken may just be old.
+            let overtaken = |view: &View| view.class == *class && outdated(view);
+            if self.difference == Difference::Proven || !self.views.iter().any(overtaken) {
+                self.difference = Difference::Proven;
+                let id = self.open(*class, representation, confirmed.at);
+                return (Some(id), Absorbed::Split);
             }
-            self.difference = Difference::Proven;
-            let id = self.open(received.class, representation, confirmed.at);
-            return (Some(id), Absorbed::Split);
         }
         match self.successor_of(received, previous) {
             Some(position) => {
                 let view = &mut self.views[position];
-                if view.head.requested_at() > representation.requested_at() {
-                    return (None, Absorbed::Late);
+                if outdated(view) {
+                    return (view.keep_behind(representation), Absorbed::Late);
                 }
                 view.advance(representation);
                 view.used_at = view.used_at.max(confirmed.at);
@@ -165,6 +171,49 @@ impl Views {
                 let id = self.open(received.class, representation, confirmed.at);
                 (Some(id), Absorbed::NewVersion)
             }
+        }
+    }
+
+    /// Whether a body that is nobody's newest is known as an older one, so that it and a newer one are both current.
+    fn proves_difference(
+        &self,
+        received: &Received,
+        previous: Option<(ViewId, BodyDigest)>,
+    ) -> bool {
+        let Received {
+            class,
+            representation,
+            ..
+        } = received;
+        if *class == CredentialClass::Anonymous {
+            // GitHub's edge may show an anonymous caller an older body for a while; a token's answer is current.
+            return false;
+        }
+        if let Some((id, own)) = previous {
+            let newest = self.find(id).map(|view| view.head.digest());
+            if newest == Some(own) {
+                // This caller had what was newest: for it at least, this is a change, even if it is one back.
+                return false;
+            }
+            if own == representation.digest() {
+                return true;
+            }
+        }
+        self.views.iter().any(|view| {
+            let kept = view.previous.as_ref();
+            view.class == *class
+                && kept.is_some_and(|body| body.digest() == representation.digest())
+        })
+    }
+
+    pub(super) fn difference(&self) -> Difference {
+        self.difference
+    }
+
+    /// Takes over what another copy of the entry has found out; what is proven stays proven.
+    pub(super) fn learn(&mut self, difference: Difference) {
+        if difference == Difference::Proven {
+            self.difference = Difference::Proven;
         }
     }
 
@@ -217,18 +266,24 @@ impl Views {
         digest: BodyDigest,
         confirmations: &mut Confirmations,
     ) {
+        let class = self.find(view).map(View::class);
+        let mut left = Vec::new();
         for other in &mut self.views {
-            if other.id != view
-                && other
-                    .previous
-                    .as_ref()
-                    .is_some_and(|body| body.digest() == digest)
+            if other.id == view || Some(other.class) != class {
+                continue;
+            }
+            left.push(other.id);
+            if other
+                .previous
+                .as_ref()
+                .is_some_and(|body| body.digest() == digest)
             {
                 other.previous = None;
             }
         }
         for confirmation in confirmations.values_mut() {
-            if confirmation.digest() == digest && confirmation.view() != view {
+            // Ids only grow, so these are sorted.
+            if confirmation.digest() == digest && left.binary_search(&confirmation.view()).is_ok() {
                 *confirmation = Arc::new(confirmation.moved_to(view));
             }
         }
@@ -288,10 +343,19 @@ impl Views {
 
     /// Drops what exceeds the bounds of an entry, longest unused first, and the confirmations that point at it.
     pub(super) fn prune(&mut self, confirmations: &mut Confirmations) {
+        if self.is_within_bounds() {
+            return;
+        }
+        // A further 304 renews a confirmation without touching its view.
+        for confirmation in confirmations.values() {
+            let place = |view: &View| view.id;
+            if let Ok(at) = self.views.binary_search_by_key(&confirmation.view(), place) {
+                let view = &mut self.views[at];
+                view.used_at = view.used_at.max(confirmation.validated_at());
+            }
+        }
         let mut dropped = Vec::new();
-        while self.views.len() > 1
-            && (self.views.len() > MAX_VIEWS || self.body_bytes() > MAX_BODY_BYTES)
-        {
+        while self.views.len() > 1 && !self.is_within_bounds() {
             let Some(oldest) = (0..self.views.len()).min_by_key(|at| self.views[*at].used_at)
             else {
                 break;
@@ -301,6 +365,10 @@ impl Views {
         if !dropped.is_empty() {
             confirmations.retain(|_, confirmation| !dropped.contains(&confirmation.view()));
         }
+    }
+
+    fn is_within_bounds(&self) -> bool {
+        self.views.len() <= MAX_VIEWS && self.body_bytes() <= MAX_BODY_BYTES
     }
 
     fn body_bytes(&self) -> usize {
@@ -315,12 +383,14 @@ impl Views {
 pub(super) fn prune_confirmations(confirmations: &mut Confirmations) {
     if confirmations.len() > MAX_CONFIRMATIONS {
         // An eighth at a time, so that a stream of new callers does not sort the map for each of them.
-        let mut times: Vec<_> = confirmations
-            .values()
-            .map(|known| known.validated_at())
+        // The fingerprint decides between equal times, so that a burst of newcomers is not forgotten as a whole.
+        let mut order: Vec<_> = confirmations
+            .iter()
+            .map(|(fingerprint, known)| (known.validated_at(), *fingerprint))
             .collect();
-        let (_, cut, _) = times.select_nth_unstable(MAX_CONFIRMATIONS / 8);
-        let cut = *cut;
-        confirmations.retain(|_, known| known.validated_at() > cut);
+        let (oldest, _, _) = order.select_nth_unstable(MAX_CONFIRMATIONS / 8);
+        for (_, fingerprint) in oldest {
+            confirmations.remove(fingerprint);
+        }
     }
 }
