@@ -5,8 +5,12 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use github_headers::EntityTag;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, LINK, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use github_headers::names::X_POLL_INTERVAL;
+use http::header::{
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_TYPE, DATE, ETAG,
+    EXPIRES, LAST_MODIFIED, LINK, TRANSFER_ENCODING, VARY,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use super::upstream::CallFailure;
 use crate::body::ConditionalBody;
@@ -14,7 +18,7 @@ use crate::entry::{Confirmation, Representation, spelled_like};
 use crate::outcome::{Collapse, FreshReason, Outcome, Report, Storing, Trouble, ValidatorKind};
 use crate::policy::admission::Read;
 use crate::policy::precondition::{ClientConditions, Transfer};
-use crate::recording::Recording;
+use crate::recording::{Reader, Recording};
 
 /// The result of one upstream call, for everybody who waited for it.
 #[derive(Clone, Debug)]
@@ -159,8 +163,8 @@ impl Client<'_> {
         {
             Transfer::NotModified => {
                 // As GitHub's own 304, but Link may have grown, and a 304 is the only way to tell the client.
-                if let Some(link) = representation.headers().get(LINK) {
-                    headers.entry(LINK).or_insert_with(|| link.clone());
+                for name in &ON_NOT_MODIFIED {
+                    fill_in_one(&mut headers, representation.headers(), name);
                 }
                 answer(StatusCode::NOT_MODIFIED, headers, ConditionalBody::empty())
             }
@@ -177,14 +181,14 @@ impl Client<'_> {
         answer
     }
 
-    /// An answer whose body is being recorded; `None` when its beginning is gone already.
+    /// An answer whose body is being recorded.
     pub(crate) fn streaming<B>(
         &self,
         outcome: Outcome,
         head: &Head,
-        recording: &Recording,
+        reader: Reader,
         mut report: Report,
-    ) -> Option<Answer<B>> {
+    ) -> Answer<B> {
         report.outcome = outcome;
         report.upstream_status = Some(head.status);
         let mut headers = head.headers.clone();
@@ -198,11 +202,11 @@ impl Client<'_> {
             answer(
                 head.status,
                 headers,
-                ConditionalBody::recording(recording.attach()?, length),
+                ConditionalBody::recording(reader, length),
             )
         };
         answer.extensions_mut().insert(report);
-        Some(answer)
+        answer
     }
 
     /// An answer whose body is here already.
@@ -284,7 +288,11 @@ impl Client<'_> {
                 outcome,
                 head,
                 recording,
-            } => Followed::Answer(self.streaming(*outcome, head, recording, report)?),
+            } => {
+                // The beginning of a body that has outgrown its limits is gone.
+                let reader = recording.attach()?;
+                Followed::Answer(self.streaming(*outcome, head, reader, report))
+            }
             Landed::Whole {
                 outcome,
                 head,
@@ -322,14 +330,30 @@ pub(crate) fn answer<B>(
     answer
 }
 
+/// What a 304 says that is made here without GitHub's (RFC 9110 §15.4.5), and `Link`.
+const ON_NOT_MODIFIED: [HeaderName; 8] = [
+    CACHE_CONTROL,
+    CONTENT_LOCATION,
+    DATE,
+    EXPIRES,
+    LAST_MODIFIED,
+    LINK,
+    VARY,
+    X_POLL_INTERVAL,
+];
+
 /// Adds the headers that are not there yet; all lines of one name stay together.
 fn fill_in(headers: &mut HeaderMap, more: &HeaderMap) {
     headers.reserve(more.len() + 2);
     for name in more.keys() {
-        if !headers.contains_key(name) {
-            for value in more.get_all(name) {
-                headers.append(name.clone(), value.clone());
-            }
+        fill_in_one(headers, more, name);
+    }
+}
+
+fn fill_in_one(headers: &mut HeaderMap, more: &HeaderMap, name: &HeaderName) {
+    if !headers.contains_key(name) {
+        for value in more.get_all(name) {
+            headers.append(name.clone(), value.clone());
         }
     }
 }

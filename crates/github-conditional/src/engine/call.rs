@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use cache_backends::{CacheStore, StoreKey};
 use github_headers::EntityTag;
-use http::header::ETAG;
+use http::header::{CONTENT_LENGTH, ETAG};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body::Body;
@@ -31,7 +31,7 @@ use crate::policy::before::{Ask, ask};
 use crate::policy::freshness::fresh_until;
 use crate::policy::limits::{Refusal, classify, worth_a_look};
 use crate::policy::pagination::{LastPage, last_page, with_successor};
-use crate::recording::Recording;
+use crate::recording::{Reader, Recording};
 
 pub(crate) type FlightLead = Lead<FlightKey, Landed>;
 pub(crate) type ColdLead = Lead<StoreKey, ()>;
@@ -43,6 +43,8 @@ pub(crate) struct Led<B> {
     pub(crate) relayed: Option<Box<(Outcome, Response<B>)>>,
     /// The headers of a 304, which the leader needs not copy.
     pub(crate) fresh: Option<HeaderMap>,
+    /// The leader's place in a recording: taken before the pump started, which may have outrun newcomers already.
+    pub(crate) reader: Option<Reader>,
 }
 
 impl<B> Led<B> {
@@ -51,6 +53,7 @@ impl<B> Led<B> {
             landed,
             relayed: None,
             fresh: None,
+            reader: None,
         }
     }
 
@@ -60,6 +63,7 @@ impl<B> Led<B> {
             landed: Landed::Unshared,
             relayed,
             fresh: None,
+            reader: None,
         }
     }
 }
@@ -136,9 +140,12 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
                 return self.land(landed);
             }
         };
-        let (head, body) = response.into_parts();
+        let (mut head, body) = response.into_parts();
         if worth_a_look(head.status) {
-            let body = peek(body).await;
+            let body = peek(body, self.engine.options.body_idle_timeout).await;
+            if body.is_empty() {
+                head.headers.remove(CONTENT_LENGTH);
+            }
             let refusal = classify(head.status, &head.headers, &body);
             return self.refused(
                 sent,
@@ -160,7 +167,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
             limit,
         );
         match verdict {
-            Verdict::Refresh(kind) => self.refresh(kind, sent, head.headers).await,
+            Verdict::Refresh(kind) => self.refresh(kind, sent, head.headers, requested_at).await,
             Verdict::EmptyList => self.empty_list(sent, head.headers, requested_at).await,
             Verdict::ClientConfirmed => {
                 self.unshared();
@@ -301,6 +308,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
         kind: ValidatorKind,
         sent: Sent,
         headers: HeaderMap,
+        requested_at: SystemTime,
     ) -> Led<ResB>
     where
         S: Service<Request<ReqB>, Response = Response<ResB>> + Clone + Send + 'static,
@@ -313,7 +321,6 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
         let (Some(candidate), Some(entry)) = (sent.candidate, sent.entry) else {
             unreachable!("only a stored body is asked about by its tag or date");
         };
-        let now = self.engine.now();
         let request = self.request;
         let mut representation = candidate.representation;
         let until = fresh_until(
@@ -321,15 +328,15 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
             &sent.uri,
             &headers,
             Some(representation.headers()),
-            now,
+            requested_at,
         );
         let confirmation = match candidate.standing {
             Standing::Confirmed(known) => {
-                known.renew(now, until);
+                known.renew(requested_at, until);
                 known
             }
             Standing::Predictable => {
-                let confirmed = Confirmed::new(sent.tag, &headers, now, until);
+                let confirmed = Confirmed::new(sent.tag, &headers, requested_at, until);
                 let known = entry.confirm(
                     request.fingerprint,
                     request.class,
@@ -349,8 +356,9 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
                 last_page(request.route, &sent.uri, &representation)
         {
             let engine = Arc::clone(&self.engine);
+            let front = representation.body().clone();
             if let Behind::Page(successor) =
-                look_behind(engine, self.inner.clone(), behind, next).await
+                look_behind(engine, self.inner.clone(), behind, next, front).await
             {
                 let origin = &self.engine.options.origin;
                 let headers = with_successor(
@@ -378,15 +386,14 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
         requested_at: SystemTime,
     ) -> Led<B> {
         let request = self.request;
-        let now = self.engine.now();
         let until = fresh_until(
             self.engine.freshness(request.class),
             &sent.uri,
             &headers,
             None,
-            now,
+            requested_at,
         );
-        let confirmed = Confirmed::new(sent.tag, &headers, now, until);
+        let confirmed = Confirmed::new(sent.tag, &headers, requested_at, until);
         let body = Bytes::from_static(b"[]");
         let mut stored = headers.clone();
         stored.insert(
@@ -407,16 +414,20 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
             fingerprint: request.fingerprint,
             class: request.class,
             representation: Arc::clone(&representation),
-            confirmed,
+            confirmed: confirmed.clone(),
         };
         entry.absorb(received);
-        let confirmation = entry
-            .confirmed(request.fingerprint)
-            .map(|(_, confirmation)| confirmation);
-        self.engine.save(&request.key, entry).await;
-        let Some(confirmation) = confirmation else {
-            unreachable!("a body that was just absorbed is confirmed to the caller");
+        let confirmation = match entry.confirmed(request.fingerprint) {
+            Some((held, confirmation)) if held.digest() == digest => confirmation,
+            // Somebody was sent something newer meanwhile; this caller was told of an empty list all the same.
+            _ => entry.confirm(
+                request.fingerprint,
+                request.class,
+                &representation,
+                confirmed,
+            ),
         };
+        self.engine.save(&request.key, entry).await;
         let stored = Stored {
             representation,
             confirmation,
@@ -524,9 +535,10 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
             cold: self.cold.take(),
         };
         tokio::spawn(recorder.run(body));
-        // Held until the leader has attached for itself, so that the pump always has a reader to wait for.
-        drop(reader);
-        Led::landed(landed)
+        Led {
+            reader,
+            ..Led::landed(landed)
+        }
     }
 
     /// What the caller may be shown instead of an answer.
@@ -579,15 +591,13 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
                 let landed = landed(Arc::new(headers.clone()));
                 lead.land(landed.clone());
                 Led {
-                    landed,
-                    relayed: None,
                     fresh: Some(headers),
+                    ..Led::landed(landed)
                 }
             }
             _ => Led {
-                landed: landed(Arc::default()),
-                relayed: None,
                 fresh: Some(headers),
+                ..Led::landed(landed(Arc::default()))
             },
         }
     }

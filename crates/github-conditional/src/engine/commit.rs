@@ -92,13 +92,14 @@ impl Commit {
             Verification::Matched => Sharing::ByFormula,
             Verification::Mismatched | Verification::NotApplicable => Sharing::SameFingerprint,
         };
-        let now = engine.now();
         let headers = &self.head.headers;
-        let until = fresh_until(engine.freshness(self.class), &self.uri, headers, None, now);
+        // What GitHub says is as of the question: a write may have overtaken the answer.
+        let at = self.requested_at;
+        let until = fresh_until(engine.freshness(self.class), &self.uri, headers, None, at);
         let received = Received {
             fingerprint: self.fingerprint,
             class: self.class,
-            confirmed: Confirmed::new(tag, headers, now, until),
+            confirmed: Confirmed::new(tag, headers, at, until),
             representation: Arc::new(Representation::new(
                 BodyDigest::from_hash(self.digest),
                 self.head.status,
@@ -163,9 +164,6 @@ impl<St: CacheStore<Entry>> Recorder<St> {
         let end = loop {
             if self.recording.room().await.is_none() {
                 // Too large to be kept, and every reader is gone.
-                self.engine
-                    .observer
-                    .observe(&Event::Dropped(Dropped::TooLarge));
                 return;
             }
             match self.next(&mut body).await {
@@ -219,9 +217,12 @@ impl<St: CacheStore<Entry>> Recorder<St> {
 
     fn push(&mut self, chunk: Bytes) {
         self.recording.push(chunk);
-        if !self.recording.is_keeping() && (self.commit.take().is_some() || self.cold.is_some()) {
+        if !self.recording.is_keeping() && self.commit.take().is_some() {
             // Nothing will be stored: let those go who wait for that.
             self.cold = None;
+            self.engine
+                .observer
+                .observe(&Event::Dropped(Dropped::TooLarge));
         }
     }
 

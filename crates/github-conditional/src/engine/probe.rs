@@ -23,7 +23,9 @@ pub(crate) enum Behind {
     Unknown,
 }
 
-/// Asks for the page behind; `headers` are those of the request for the page in front.
+/// Asks for the page behind `front`; `headers` are those of the request for that one.
+///
+/// A resource that knows no pages answers any page number with the same list, which is no page behind.
 ///
 /// The future is boxed by hand, because a read that looks behind is a read within a read.
 pub(crate) fn look_behind<S, St, ReqB, ResB>(
@@ -31,6 +33,7 @@ pub(crate) fn look_behind<S, St, ReqB, ResB>(
     inner: S,
     headers: HeaderMap,
     next: Uri,
+    front: Bytes,
 ) -> Pin<Box<dyn Future<Output = Behind> + Send>>
 where
     S: Service<Request<ReqB>, Response = Response<ResB>> + Clone + Send + 'static,
@@ -54,9 +57,9 @@ where
                     .await
                     .map(|body| body.to_bytes())
                 {
-                    Ok(body) if body.trim_ascii() == b"[]" => Behind::Nothing,
-                    Ok(_) => Behind::Page(headers),
-                    Err(_) => Behind::Unknown,
+                    Ok(body) if body.trim_ascii() == b"[]" || body == front => Behind::Nothing,
+                    Ok(body) if body.first() == Some(&b'[') => Behind::Page(headers),
+                    Ok(_) | Err(_) => Behind::Unknown,
                 }
             }
             _ => Behind::Unknown,

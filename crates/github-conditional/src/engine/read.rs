@@ -144,6 +144,7 @@ where
         landed,
         relayed,
         fresh,
+        reader,
     } = call.run(entry).await;
     let client = client(&engine, &request);
     let report = request.report(Outcome::NotCached);
@@ -154,6 +155,17 @@ where
             Read::Get => answer,
             Read::Head => answer.map(|_body| ConditionalBody::empty()),
         });
+    }
+    if let (
+        Some(reader),
+        Landed::Streaming {
+            outcome,
+            head,
+            recording: _,
+        },
+    ) = (reader, &landed)
+    {
+        return Ok(client.streaming(*outcome, head, reader, report));
     }
     let followed = match (landed, fresh) {
         // The leader owns the fresh headers; followers were given a copy.

@@ -1,6 +1,7 @@
 //! The upstream request of a read, and its way through the wrapped client.
 
 use std::future::poll_fn;
+use std::time::Duration;
 
 use bytes::Bytes;
 use github_headers::EntityTag;
@@ -72,18 +73,17 @@ pub(crate) fn ask_for_date(headers: &mut HeaderMap, date: &HeaderValue) {
     headers.insert(IF_MODIFIED_SINCE, date.clone());
 }
 
-/// The whole of a small body; what cannot be read, or is large, counts as empty (it is only looked at).
-pub(crate) async fn peek<B>(body: B) -> Bytes
+/// The whole of a small body; what cannot be read, is large or stalls counts as empty.
+pub(crate) async fn peek<B>(body: B, patience: Duration) -> Bytes
 where
     B: Body<Data = Bytes> + Send,
     B::Error: Into<BoxError>,
 {
     let limited = Box::pin(Limited::new(body, PEEK_BYTES));
-    limited
-        .collect()
-        .await
-        .map(|collected| collected.to_bytes())
-        .unwrap_or_default()
+    match tokio::time::timeout(patience, limited.collect()).await {
+        Ok(Ok(collected)) => collected.to_bytes(),
+        Ok(Err(_)) | Err(_) => Bytes::new(),
+    }
 }
 
 #[cfg(test)]
