@@ -186,6 +186,9 @@ impl Exchange<'_> {
         {
             return self.mint(id);
         }
+        if self.incoming.path == "/notifications" && self.has_unreadable_date() {
+            return self.problem(&Problem::unreadable_date());
+        }
         if self.goes_through_the_edge() {
             self.at_edge(charge)
         } else {

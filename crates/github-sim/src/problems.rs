@@ -67,6 +67,18 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, &message, None, REST_DOCUMENTATION)
     }
 
+    pub(crate) fn unreadable_date() -> Self {
+        let message = "Unable to parse If-Modified-Since request header. Please make sure value \
+                       is in an acceptable format.";
+        let documentation = "https://docs.github.com/rest/activity/notifications";
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            message,
+            None,
+            documentation,
+        )
+    }
+
     /// The primary quota is used up.
     pub(crate) fn exhausted(
         status: StatusCode,

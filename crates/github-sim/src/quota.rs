@@ -159,11 +159,40 @@ impl Meter {
     }
 }
 
+/// A running window. Tokens of one owner share it even where their limits differ: what a token with 15,000 requests has
+/// used is missing to the owner's tokens with 5,000.
 #[derive(Clone, Copy, Debug)]
 struct Window {
-    limit: u32,
     used: u32,
+    /// What is left by order; `None` = what the limit leaves.
+    left: Option<u32>,
     reset: i64,
+}
+
+impl Window {
+    fn begun(now: i64, seconds: i64) -> Self {
+        Self {
+            used: 0,
+            left: None,
+            reset: now + seconds,
+        }
+    }
+
+    fn meter(&self, allowed: Allowance) -> Meter {
+        let Allowance {
+            resource, limit, ..
+        } = allowed;
+        let used = match self.left {
+            Some(left) => limit.saturating_sub(left),
+            None => self.used.min(limit),
+        };
+        Meter {
+            resource,
+            limit,
+            used,
+            reset: self.reset,
+        }
+    }
 }
 
 /// All buckets.
@@ -176,11 +205,13 @@ impl Quota {
     /// Charges one request, or shows the exhausted bucket as the error.
     pub(crate) fn take(&self, owner: &Owner, allowed: Allowance, now: i64) -> Result<Meter, Meter> {
         self.with_window(owner, allowed, now, |window| {
-            if window.used >= window.limit {
-                return Err(meter(allowed.resource, window));
+            let before = window.meter(allowed);
+            if before.remaining() == 0 {
+                return Err(before);
             }
             window.used += 1;
-            Ok(meter(allowed.resource, window))
+            window.left = window.left.map(|left| left - 1);
+            Ok(window.meter(allowed))
         })
     }
 
@@ -188,7 +219,8 @@ impl Quota {
     pub(crate) fn give_back(&self, owner: &Owner, allowed: Allowance, now: i64) -> Meter {
         self.with_window(owner, allowed, now, |window| {
             window.used = window.used.saturating_sub(1);
-            meter(allowed.resource, window)
+            window.left = window.left.map(|left| left + 1);
+            window.meter(allowed)
         })
     }
 
@@ -198,42 +230,30 @@ impl Quota {
             owner: owner.clone(),
             resource: allowed.resource,
         };
-        match self.windows.lock().get(&bucket) {
-            Some(window) if now < window.reset => meter(allowed.resource, window),
-            _ => Meter {
-                resource: allowed.resource,
-                limit: allowed.limit,
-                used: 0,
-                reset: now + allowed.window_seconds,
-            },
-        }
+        let window = self
+            .windows
+            .lock()
+            .get(&bucket)
+            .copied()
+            .filter(|window| now < window.reset);
+        window
+            .unwrap_or(Window::begun(now, allowed.window_seconds))
+            .meter(allowed)
     }
 
     /// Empties or fills a bucket; a bucket without a running window begins one now.
     pub(crate) fn set_remaining(&self, bucket: Bucket, remaining: u32, now: i64) {
-        let &(_, with_token, without, seconds) = LIMITS
-            .iter()
-            .find(|limit| limit.0 == bucket.resource)
-            .expect("a bucket names a listed resource");
-        let limit = if matches!(bucket.owner, Owner::Ip(_)) {
-            without
-        } else {
-            with_token
-        };
+        let known = LIMITS.iter().find(|limit| limit.0 == bucket.resource);
+        let seconds = known.map_or(3_600, |limit| limit.3);
         let mut windows = self.windows.lock();
-        let window = windows.entry(bucket).or_insert(Window {
-            limit,
-            used: 0,
-            reset: 0,
-        });
+        let window = windows.entry(bucket).or_insert(Window::begun(now, seconds));
         if now >= window.reset {
-            window.reset = now + seconds;
+            *window = Window::begun(now, seconds);
         }
-        window.limit = window.limit.max(remaining);
-        window.used = window.limit - remaining;
+        window.left = Some(remaining);
     }
 
-    /// What each running bucket has used.
+    /// What has been charged to each bucket in its last window.
     pub(crate) fn used(&self) -> BTreeMap<String, u32> {
         let windows = self.windows.lock();
         windows
@@ -254,25 +274,12 @@ impl Quota {
             resource: allowed.resource,
         };
         let mut windows = self.windows.lock();
-        let fresh = Window {
-            limit: allowed.limit,
-            used: 0,
-            reset: now + allowed.window_seconds,
-        };
+        let fresh = Window::begun(now, allowed.window_seconds);
         let window = windows.entry(bucket).or_insert(fresh);
         if now >= window.reset {
             *window = fresh;
         }
         act(window)
-    }
-}
-
-fn meter(resource: &'static str, window: &Window) -> Meter {
-    Meter {
-        resource,
-        limit: window.limit,
-        used: window.used,
-        reset: window.reset,
     }
 }
 
@@ -330,7 +337,31 @@ mod tests {
             .unwrap_err();
         assert_eq!(
             (exhausted.limit, exhausted.used, exhausted.reset),
-            (5_000, 5_000, 3_610)
+            (2, 2, 3_610)
         );
+        quota.set_remaining("user:octo-1/core".parse().unwrap(), 1, 11);
+        assert_eq!(
+            quota
+                .take(&Owner::User("octo-1".into()), CORE, 11)
+                .unwrap()
+                .remaining(),
+            0
+        );
+    }
+
+    #[test]
+    fn a_larger_limit_draws_on_the_same_counter() {
+        let quota = Quota::default();
+        let owner = Owner::User("octo-1".into());
+        let larger = Allowance { limit: 6, ..CORE };
+        for _ in 0..4 {
+            quota.take(&owner, larger, 0).unwrap();
+        }
+        let exhausted = quota.take(&owner, CORE, 0).unwrap_err();
+        assert_eq!(
+            (exhausted.limit, exhausted.used, exhausted.remaining()),
+            (2, 2, 0)
+        );
+        assert_eq!(quota.take(&owner, larger, 0).unwrap().remaining(), 1);
     }
 }

@@ -1,6 +1,7 @@
 //! Tags, conditions and codings of one exchange.
 
 use super::Exchange;
+use crate::clock::parse_http_date;
 use crate::conditions::{Conditions, Validators, Verdict, evaluate};
 use crate::headers::Tag;
 use crate::representation::{Coding, Layout};
@@ -39,6 +40,12 @@ impl Exchange<'_> {
             return Verdict::NotModifiedSince;
         }
         evaluate(asked, Validators { tag, last_modified }, &self.switches)
+    }
+
+    /// Only notifications complain about a date that they cannot read (behaviour notes 1.6).
+    pub(super) fn has_unreadable_date(&self) -> bool {
+        let since = self.incoming.headers.get(header::IF_MODIFIED_SINCE);
+        since.is_some_and(|since| since.to_str().ok().and_then(parse_http_date).is_none())
     }
 
     pub(super) fn strength<'t>(&self, tag: &'t str, coding: Coding) -> Tag<'t> {

@@ -193,3 +193,24 @@ async fn graphql_knows_the_viewer_and_has_points_of_its_own() {
         .await
         .expect(401);
 }
+
+#[tokio::test]
+async fn notifications_want_a_readable_date() {
+    let sim = tiny::start().await;
+    let token = sim.user_token("octo");
+    let ask = |since: &str| {
+        get("/notifications")
+            .token(&token)
+            .header("If-Modified-Since", since)
+    };
+    let refused = ask("yesterday").send(&sim).await.expect(422);
+    assert!(
+        refused
+            .message()
+            .starts_with("Unable to parse If-Modified-Since request header")
+    );
+    ask("Thu, 30 Jul 2026 12:00:00 GMT")
+        .send(&sim)
+        .await
+        .expect(404);
+}

@@ -2,7 +2,7 @@
 
 use crate::client::{get, request};
 use crate::tiny;
-use github_sim::{AtZero, FaultKind, FaultRule, LimitStatus, Switches};
+use github_sim::{AtZero, FaultKind, FaultRule, LimitStatus, Switches, TokenSpec};
 use std::time::Duration;
 
 const REPOSITORY: &str = "/repos/octo/hello";
@@ -363,4 +363,26 @@ async fn without_limits_nothing_is_counted() {
         assert_eq!(answer.number("x-ratelimit-remaining"), 60);
     }
     assert!(sim.counters().quota_used.is_empty());
+}
+
+#[tokio::test]
+async fn an_approved_app_with_a_higher_limit_exhausts_its_users_other_tokens() {
+    let sim = tiny::start().await;
+    let app = sim
+        .add_token(TokenSpec::user("octo").core_limit(15_000).labelled("app"))
+        .unwrap();
+    let personal = sim.user_token("octo");
+    sim.set_quota("user:octo/core", 2).unwrap();
+    get(REPOSITORY).token(&app).send(&sim).await.expect(200);
+    get(REPOSITORY)
+        .token(&personal)
+        .send(&sim)
+        .await
+        .expect(200);
+    get(REPOSITORY).token(&app).send(&sim).await.expect(403);
+    get(REPOSITORY)
+        .token(&personal)
+        .send(&sim)
+        .await
+        .expect(403);
 }
