@@ -14,7 +14,7 @@ pub(crate) struct Arguments {
     /// The universe depends on this number alone.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// A token that is known from the start, e.g. ghp_mine=octo-1; may be repeated.
+    /// A token that is known from the start, e.g. ghp_mine=octocat; may be repeated.
     #[arg(long, value_name = "TOKEN=LOGIN", value_parser = token)]
     pub(crate) token: Vec<TokenSpec>,
     /// Print https://api.github.com in urls, as GitHub does (the default).

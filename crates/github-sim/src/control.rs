@@ -30,12 +30,12 @@ Control (JSON in, JSON out):
                                   status {code, body: message|unicorn|load_balancer|empty}, garbage, primary_limit,
                                   secondary_limit {retry_after}, outage; filters: path (glob), token (label), method
   DELETE /_sim/faults
-  POST   /_sim/tokens             {\"login\": \"octo-1\"} or {\"kind\": \"fine_grained\", \"login\": ..},
+  POST   /_sim/tokens             {\"login\": \"octocat\"} or {\"kind\": \"fine_grained\", \"login\": ..},
                                   {\"kind\": \"installation\", \"installation\": 7}, {\"kind\": \"actions\", \"repository\": \"o/r\"};
                                   optional: label, token, scopes, expires_at, core_limit
   POST   /_sim/tokens/rotate      {\"token\": ..} -> a new token for the same owner
   POST   /_sim/tokens/revoke      {\"token\": ..}
-  POST   /_sim/quota              {\"bucket\": \"user:octo-1/core\", \"remaining\": 0}; also ip:, installation:, app:, repository:
+  POST   /_sim/quota              {\"bucket\": \"user:octocat/core\", \"remaining\": 0}; also ip:, installation:, app:, repository:
   POST   /_sim/oauth-apps         {\"client_id\": .., \"secret\": ..} for Basic authentication
   POST   /_sim/installations      {\"id\": 7, \"account\": \"octo-org\"}, optional app_id
   POST   /_sim/jwt                a JSON web token of the simulator's own GitHub App

@@ -125,10 +125,11 @@ pub(crate) fn answer(
         meter: None,
         flight: None,
     };
-    match (identity.err(), version.err()) {
-        (Some(refusal), _) => exchange.refused(refusal),
-        (None, Some(given)) => exchange.problem(&Problem::unsupported_version(&given)),
-        (None, None) => exchange.run(forced),
+    match (forced, identity.err(), version.err()) {
+        (Some(fault), _, _) => exchange.forced(fault),
+        (None, Some(refusal), _) => exchange.refused(refusal),
+        (None, None, Some(given)) => exchange.problem(&Problem::unsupported_version(&given)),
+        (None, None, None) => exchange.run(),
     }
 }
 
@@ -147,10 +148,7 @@ pub(crate) fn bare(status: StatusCode, body: Bytes) -> Reply {
 }
 
 impl Exchange<'_> {
-    fn run(mut self, forced: Option<AnswerFault>) -> Reply {
-        if let Some(fault) = forced {
-            return self.forced(fault);
-        }
+    fn run(mut self) -> Reply {
         if *self.incoming.method == Method::OPTIONS {
             return self.preflight();
         }
@@ -222,11 +220,14 @@ impl Exchange<'_> {
         self.front.desk.ask(&ask, || self.front.app_facts())
     }
 
-    fn at_origin(mut self, charge: Charge) -> Reply {
-        let found = match self.ask() {
-            Outcome::Found(found) => found,
-            Outcome::Other(answer) => return self.other(charge, answer),
-        };
+    fn at_origin(self, charge: Charge) -> Reply {
+        match self.ask() {
+            Outcome::Found(found) => self.found(charge, &found),
+            Outcome::Other(answer) => self.other(charge, answer),
+        }
+    }
+
+    fn found(mut self, charge: Charge, found: &Representation) -> Reply {
         let charge = self.recharge(charge, found.resource);
         let carries_validators = found.content_type.is_some()
             && match found.status {
@@ -237,7 +238,7 @@ impl Exchange<'_> {
         if !carries_validators {
             return match charge {
                 Charge::Unpaid => self.still_exhausted(),
-                _ => self.plain_found(&found),
+                _ => self.plain_found(found),
             };
         }
         let tag = found.tag(self.switches.tag_hash, &self.hashed_prefix());
@@ -248,11 +249,11 @@ impl Exchange<'_> {
                 .is_not_modified()
         {
             self.settle_not_modified(charge);
-            return self.not_modified(&found, tag.as_deref());
+            return self.not_modified(found, tag.as_deref());
         }
         match charge {
             Charge::Unpaid => self.still_exhausted(),
-            _ => self.complete(&found, tag.as_deref()),
+            _ => self.complete(found, tag.as_deref()),
         }
     }
 

@@ -5,7 +5,7 @@
 //! use github_sim::{FaultKind, FaultRule, Simulator};
 //!
 //! let sim = Simulator::builder().seed(7).start().await?;
-//! let token = sim.user_token("octo-1");
+//! let token = sim.user_token("octocat");
 //! sim.fault(FaultRule::new(FaultKind::Reset).path("/repos/**").times(1));
 //! // ... talk to sim.url() with `token` ...
 //! assert_eq!(sim.counters().count_status(200), 0);

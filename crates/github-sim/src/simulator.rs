@@ -66,7 +66,8 @@ impl SimulatorBuilder {
         self
     }
 
-    /// Default: stands still at [`START`].
+    /// Default: stands still at [`START`]. Whatever ends with time (quota windows, points per minute, the edge cache,
+    /// tokens) then lasts until [`SimClock::advance`].
     #[must_use]
     pub fn clock(mut self, clock: SimClock) -> Self {
         self.clock = clock;
@@ -293,7 +294,7 @@ impl Simulator {
         self.front.desk.control(change, self.front.clock.now())
     }
 
-    /// Empties or fills a bucket such as `user:octo-1/core`.
+    /// Empties or fills a bucket such as `user:octocat/core`.
     ///
     /// # Errors
     /// The name is not one of a bucket.

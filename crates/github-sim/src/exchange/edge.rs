@@ -31,7 +31,7 @@ impl Exchange<'_> {
         };
         let storable = found.status == StatusCode::OK && found.content_type.is_some();
         let Some(seconds) = found.max_age.filter(|_| storable) else {
-            return self.at_origin(charge);
+            return self.found(charge, &found);
         };
         let charge = self.recharge(charge, found.resource);
         let tag = found.tag(self.switches.tag_hash, &self.hashed_prefix());
