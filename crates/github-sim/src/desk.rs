@@ -70,7 +70,7 @@ impl Desk {
                 documentation_url,
                 resource,
             } => {
-                let facts = facts();
+                let facts = facts().extended(inner.world.installations());
                 let facts = AppFacts {
                     apps: &facts.apps,
                     installations: &facts.installations,
@@ -129,6 +129,20 @@ impl Desk {
 pub(crate) struct Facts {
     pub(crate) apps: Vec<crate::app_jwt::AppSpec>,
     pub(crate) installations: Vec<utility::InstallationSpec>,
+}
+
+impl Facts {
+    /// With the installations that the world knows of the first app.
+    fn extended(mut self, known: Vec<(u64, String)>) -> Self {
+        let app_id = self.apps.first().map_or(0, |app| app.id);
+        let own = known.into_iter().map(|(id, account)| utility::InstallationSpec {
+            id,
+            app_id,
+            account,
+        });
+        self.installations.extend(own);
+        self
+    }
 }
 
 /// Everything that an answer may depend on, besides time and revision.

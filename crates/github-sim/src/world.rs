@@ -26,6 +26,11 @@ pub trait World: Send + 'static {
         None
     }
 
+    /// Installations of the simulator's own GitHub App, as `(id, login of the account)`.
+    fn installations(&self) -> Vec<(u64, String)> {
+        Vec::new()
+    }
+
     /// A login that exists, for the example token that the program prints.
     fn example_login(&self) -> Option<String> {
         None

@@ -179,5 +179,13 @@ async fn an_app_lists_its_installations() {
         .header("Authorization", &bearer)
         .send(&sim)
         .await;
-    assert_eq!(list.expect(200).json()[0]["account"]["login"], "octo");
+    let list = list.expect(200).json();
+    assert_eq!(list[0]["account"]["login"], "octo");
+    // The world's own installation comes after the registered one, and mints too.
+    assert_eq!(list[1]["account"]["login"], "mona");
+    let minted = request("POST", "/app/installations/40/access_tokens")
+        .header("Authorization", &bearer)
+        .send(&sim)
+        .await;
+    minted.expect(201);
 }

@@ -144,6 +144,10 @@ impl World for Tiny {
         Some(self.revision)
     }
 
+    fn installations(&self) -> Vec<(u64, String)> {
+        vec![(40, "mona".to_owned())]
+    }
+
     fn example_login(&self) -> Option<String> {
         Some("octo".to_owned())
     }
