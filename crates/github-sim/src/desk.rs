@@ -135,11 +135,13 @@ impl Facts {
     /// With the installations that the world knows of the first app.
     fn extended(mut self, known: Vec<(u64, String)>) -> Self {
         let app_id = self.apps.first().map_or(0, |app| app.id);
-        let own = known.into_iter().map(|(id, account)| utility::InstallationSpec {
-            id,
-            app_id,
-            account,
-        });
+        let own = known
+            .into_iter()
+            .map(|(id, account)| utility::InstallationSpec {
+                id,
+                app_id,
+                account,
+            });
         self.installations.extend(own);
         self
     }

@@ -290,30 +290,35 @@ impl Simulator {
     ///
     /// # Errors
     /// What the world says about a wrong change.
-    pub fn change(&self, change: &Value) -> Result<Value, String> {
-        self.front.desk.control(change, self.front.clock.now())
+    pub fn change(&self, change: Value) -> Result<Value, String> {
+        self.front.desk.control(&change, self.front.clock.now())
     }
 
     /// Empties or fills a bucket such as `user:octocat/core`.
     ///
-    /// # Errors
+    /// # Panics
     /// The name is not one of a bucket.
-    pub fn set_quota(&self, bucket: &str, remaining: u32) -> Result<(), String> {
-        let bucket: Bucket = bucket.parse()?;
-        self.front
-            .quota
-            .set_remaining(bucket, remaining, self.front.clock.now());
-        Ok(())
+    #[track_caller]
+    pub fn set_quota(&self, bucket: &str, remaining: u32) {
+        match bucket.parse::<Bucket>() {
+            Ok(bucket) => {
+                let now = self.front.clock.now();
+                self.front.quota.set_remaining(bucket, remaining, now);
+            }
+            Err(error) => panic!("{error}"),
+        }
     }
 
     /// Sets one component of the status page, e.g. `API Requests` to `major_outage`.
     ///
-    /// # Errors
+    /// # Panics
     /// There is no such component or state.
-    pub fn set_status(&self, component: &str, status: &str) -> Result<(), String> {
-        self.front
-            .status_page
-            .set(component, status, self.front.clock.now())
+    #[track_caller]
+    pub fn set_status(&self, component: &str, status: &str) {
+        let now = self.front.clock.now();
+        if let Err(error) = self.front.status_page.set(component, status, now) {
+            panic!("{error}");
+        }
     }
 }
 

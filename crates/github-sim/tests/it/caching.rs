@@ -221,7 +221,7 @@ async fn the_edge_serves_stale_answers_with_their_old_date_and_charges_them() {
     let sim = tiny::start().await;
     let ask = || get(REPOSITORY).header("Accept-Encoding", "gzip");
     let first = ask().send(&sim).await.expect(200);
-    sim.change(&json!({"stars": 9})).unwrap();
+    sim.change(json!({"stars": 9})).unwrap();
     sim.clock().advance(Duration::from_secs(59));
     let stale = ask().send(&sim).await.expect(200);
     assert_eq!(stale.text(), tiny::repository(0));
@@ -289,7 +289,7 @@ async fn authorised_requests_are_never_served_from_the_edge() {
     let sim = tiny::start().await;
     let token = sim.user_token("octo");
     get(REPOSITORY).send(&sim).await.expect(200);
-    sim.change(&json!({"stars": 9})).unwrap();
+    sim.change(json!({"stars": 9})).unwrap();
     let answer = get(REPOSITORY).token(&token).send(&sim).await.expect(200);
     assert_eq!(answer.text(), tiny::repository(9));
     sim.set_switches(Switches {
@@ -303,7 +303,7 @@ async fn authorised_requests_are_never_served_from_the_edge() {
 async fn events_stay_at_the_edge_for_five_minutes() {
     let sim = tiny::start().await;
     let first = get("/events").send(&sim).await.expect(200).text();
-    sim.change(&json!({"stars": 9})).unwrap();
+    sim.change(json!({"stars": 9})).unwrap();
     sim.clock().advance(Duration::from_secs(299));
     assert_eq!(get("/events").send(&sim).await.text(), first);
     sim.clock().advance(Duration::from_secs(1));

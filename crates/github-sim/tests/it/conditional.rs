@@ -297,14 +297,14 @@ async fn a_change_changes_the_tag() {
     let sim = tiny::start().await;
     let token = sim.user_token("octo");
     let tag = read(&sim, &token).await.etag().to_owned();
-    sim.change(&json!({"stars": 5})).unwrap();
+    sim.change(json!({"stars": 5})).unwrap();
     let answer = get(REPOSITORY)
         .token(&token)
         .header("If-None-Match", &tag)
         .send(&sim)
         .await;
     assert_eq!(answer.expect(200).text(), repository(5));
-    sim.change(&json!({"stars": 0})).unwrap();
+    sim.change(json!({"stars": 0})).unwrap();
     get(REPOSITORY)
         .token(&token)
         .header("If-None-Match", &tag)
@@ -356,7 +356,7 @@ async fn a_date_lies_about_what_was_missing_if_switched() {
             .header("If-Modified-Since", MODIFIED_DATE)
     };
     since().send(&sim).await.expect(404);
-    sim.change(&json!({"stars": 1})).unwrap();
+    sim.change(json!({"stars": 1})).unwrap();
     since().send(&sim).await.expect(304);
     sim.set_switches(Switches::default());
     since().send(&sim).await.expect(200);

@@ -199,6 +199,13 @@ async fn the_status_page_can_break_and_can_lie() {
         .iter()
         .find(|one| one["id"] == "brv1bkgrwx7q");
     assert_eq!(api.unwrap()["status"], "major_outage");
+    sim.set_status("API Requests", "operational");
+    let body = get("/api/v2/components.json")
+        .send(&sim)
+        .await
+        .expect(200)
+        .text();
+    assert!(!body.contains("major_outage"));
     // The API itself goes on: the two are independent.
     get("/repos/octo/hello").send(&sim).await.expect(200);
 }

@@ -180,7 +180,7 @@ async fn graphql_knows_the_viewer_and_has_points_of_its_own() {
         answer.header("x-github-media-type"),
         Some("github.v4; format=json")
     );
-    sim.set_quota("user:octo/graphql", 0).unwrap();
+    sim.set_quota("user:octo/graphql", 0);
     let limited = ask().send(&sim).await.expect(200).json();
     assert_eq!(limited["errors"][0]["type"], "RATE_LIMITED");
     assert_eq!(

@@ -100,7 +100,7 @@ async fn misses_and_redirects_cost_one_and_304s_nothing() {
 async fn an_exhausted_user_is_forbidden() {
     let sim = tiny::start_with(steady()).await;
     let token = sim.user_token("octo");
-    sim.set_quota("user:octo/core", 0).unwrap();
+    sim.set_quota("user:octo/core", 0);
     let answer = get(REPOSITORY).token(&token).send(&sim).await.expect(403);
     assert!(
         answer
@@ -151,7 +151,7 @@ async fn an_exhausted_address_is_told_the_good_news() {
 async fn an_exhausted_installation_is_named() {
     let sim = tiny::start().await;
     let token = sim.installation_token(7);
-    sim.set_quota("installation:7/core", 0).unwrap();
+    sim.set_quota("installation:7/core", 0);
     let answer = get(REPOSITORY).token(&token).send(&sim).await.expect(403);
     assert!(
         answer
@@ -171,7 +171,7 @@ async fn a_condition_at_zero_is_refused_unless_switched() {
         .expect(200)
         .etag()
         .to_owned();
-    sim.set_quota("user:octo/core", 0).unwrap();
+    sim.set_quota("user:octo/core", 0);
     let conditional = |tag: &str| get(REPOSITORY).token(&token).header("If-None-Match", tag);
     conditional(&tag).send(&sim).await.expect(403);
     sim.set_switches(Switches {
@@ -372,7 +372,7 @@ async fn an_approved_app_with_a_higher_limit_exhausts_its_users_other_tokens() {
         .add_token(TokenSpec::user("octo").core_limit(15_000).labelled("app"))
         .unwrap();
     let personal = sim.user_token("octo");
-    sim.set_quota("user:octo/core", 2).unwrap();
+    sim.set_quota("user:octo/core", 2);
     get(REPOSITORY).token(&app).send(&sim).await.expect(200);
     get(REPOSITORY)
         .token(&personal)
