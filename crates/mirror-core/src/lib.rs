@@ -1,1 +1,32 @@
-//! placeholder
+//! The GitHub API mirror as a library: a drop-in API url whose every GET is a conditional request.
+//!
+//! | module | what it is responsible for |
+//! |---|---|
+//! | [`config`] | what can be set, and the generated reference |
+//! | `admission` | what a request is, by its target alone (pure) |
+//! | `mirror` | the parts put together: engine, upstream, metrics |
+//! | `exchange` | the life of one request |
+//! | `rewrite` | GitHub's urls become the mirror's, on the way out |
+//! | `outcome` | `X-Cache`, `Cache-Status`, `Age`, the log's word |
+//! | `problem` | errors to HTTP answers, in one place |
+//! | `metrics` | what is counted |
+//! | `server` | sockets, limits, drain |
+//!
+//! The caching itself is in `github-conditional`, connections and quota in `github-upstream`.
+
+mod admission;
+mod body;
+pub mod config;
+mod exchange;
+mod metrics;
+mod mirror;
+mod outcome;
+mod problem;
+mod rewrite;
+mod server;
+mod timed;
+
+pub use body::MirrorBody;
+pub use config::Config;
+pub use mirror::{BuildError, Mirror, MirrorService, Parts};
+pub use server::Server;

@@ -1,0 +1,260 @@
+//! The mirror's settings: one struct per concern, each with defaults that work.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use service_runtime::config::{Alias, Spec};
+use service_runtime::logs::Format;
+
+mod docs;
+
+pub use docs::reference;
+
+/// Everything that can be set.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    pub listen: SocketAddr,
+    pub unix: Option<PathBuf>,
+    pub upstream: String,
+    pub public_url: Option<String>,
+    pub rewrite_bodies: bool,
+    pub anonymous_policy: AnonymousPolicy,
+    pub drain_seconds: u64,
+    pub drain_grace_seconds: u64,
+    pub log: LogConfig,
+    pub tls: TlsConfig,
+    pub cache: CacheConfig,
+    pub upstream_http: UpstreamHttpConfig,
+    pub limits: LimitsConfig,
+}
+
+/// When callers without `Authorization` are served unasked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AnonymousPolicy {
+    Rfc9111,
+    Revalidate,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    pub format: Format,
+    pub level: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TlsConfig {
+    pub cert_file: Option<PathBuf>,
+    pub key_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CacheConfig {
+    #[serde(rename = "type")]
+    pub kind: CacheKind,
+    pub max_bytes: u64,
+    pub max_cacheable_body_bytes: usize,
+}
+
+/// Where entries live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CacheKind {
+    InMemory,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UpstreamHttpConfig {
+    pub connect_timeout_seconds: u64,
+    pub response_timeout_seconds: u64,
+    pub body_idle_timeout_seconds: u64,
+    pub ca_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitsConfig {
+    pub max_header_bytes: usize,
+    pub header_read_timeout_seconds: u64,
+    pub max_connections: usize,
+    pub max_in_flight: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            unix: None,
+            upstream: "https://api.github.com".to_owned(),
+            public_url: None,
+            rewrite_bodies: true,
+            anonymous_policy: AnonymousPolicy::Rfc9111,
+            drain_seconds: 30,
+            drain_grace_seconds: 0,
+            log: LogConfig::default(),
+            tls: TlsConfig::default(),
+            cache: CacheConfig::default(),
+            upstream_http: UpstreamHttpConfig::default(),
+            limits: LimitsConfig::default(),
+        }
+    }
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { format: Format::Text, level: "info".to_owned() }
+    }
+}
+
+impl Default for CacheConfig {
+    fn default() -> Self {
+        Self {
+            kind: CacheKind::InMemory,
+            max_bytes: 256 << 20,
+            max_cacheable_body_bytes: 8 << 20,
+        }
+    }
+}
+
+impl Default for UpstreamHttpConfig {
+    fn default() -> Self {
+        Self {
+            connect_timeout_seconds: 5,
+            response_timeout_seconds: 10,
+            body_idle_timeout_seconds: 30,
+            ca_file: None,
+        }
+    }
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            max_header_bytes: 64 << 10,
+            header_read_timeout_seconds: 10,
+            max_connections: 10_000,
+            max_in_flight: 2_000,
+        }
+    }
+}
+
+/// Kept names of older programs that mean something this version cannot do yet. Refusing them beats ignoring them:
+/// whoever sets `GITHUB_USERS` expects nobody else to get in.
+const fn refused(name: &'static str, why: &'static str) -> (&'static str, &'static str) {
+    (name, why)
+}
+
+const USERS: (&str, &str) =
+    refused("GITHUB_USERS", "it to be unset: this version does not validate users");
+
+/// Prefix, kept names and secrets.
+pub const SPEC: Spec<'static> = Spec {
+    prefix: "GITHUB_MIRROR_",
+    aliases: &[
+        Alias::text("GITHUB_MIRROR_URL", "public_url"),
+        Alias::text("CACHE_TYPE", "cache.type"),
+        Alias { name: USERS.0, key: "users.allowed", read: |_| Err(USERS.1) },
+    ],
+    secrets: &[],
+};
+
+/// A setting that contradicts another, or that only the mirror can judge.
+#[derive(Debug, thiserror::Error)]
+#[error("{key}: {problem}")]
+pub struct ConfigProblem {
+    /// The key, as in the file.
+    pub key: &'static str,
+    /// What is wrong with its value.
+    pub problem: String,
+}
+
+impl Config {
+    /// Checks what the types cannot say.
+    ///
+    /// # Errors
+    /// The first contradiction, naming the key.
+    pub fn check(&self) -> Result<(), ConfigProblem> {
+        let problem = |key, problem: &str| Err(ConfigProblem { key, problem: problem.to_owned() });
+        if let Some(url) = &self.public_url {
+            check_base_url("public_url", url)?;
+        }
+        check_base_url("upstream", &self.upstream)?;
+        match (&self.tls.cert_file, &self.tls.key_file) {
+            (Some(_), None) => return problem("tls.key_file", "needed with tls.cert_file"),
+            (None, Some(_)) => return problem("tls.cert_file", "needed with tls.key_file"),
+            _ => {}
+        }
+        let positive = [
+            ("cache.max_bytes", self.cache.max_bytes),
+            ("cache.max_cacheable_body_bytes", self.cache.max_cacheable_body_bytes as u64),
+            ("upstream_http.connect_timeout_seconds", self.upstream_http.connect_timeout_seconds),
+            ("upstream_http.response_timeout_seconds", self.upstream_http.response_timeout_seconds),
+            ("upstream_http.body_idle_timeout_seconds", self.upstream_http.body_idle_timeout_seconds),
+            ("limits.max_header_bytes", self.limits.max_header_bytes as u64),
+            ("limits.header_read_timeout_seconds", self.limits.header_read_timeout_seconds),
+            ("limits.max_connections", self.limits.max_connections as u64),
+            ("limits.max_in_flight", self.limits.max_in_flight as u64),
+        ];
+        match positive.iter().find(|(_, value)| *value == 0) {
+            Some((key, _)) => problem(key, "must be at least 1"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn check_base_url(key: &'static str, text: &str) -> Result<(), ConfigProblem> {
+    let problem = |problem: &str| Err(ConfigProblem { key, problem: problem.to_owned() });
+    let Ok(uri) = text.parse::<http::Uri>() else {
+        return problem("is not a url");
+    };
+    match uri.scheme_str() {
+        Some("http" | "https") => {}
+        _ => return problem("must begin with http:// or https://"),
+    }
+    if uri.authority().is_none_or(|authority| authority.host().is_empty()) {
+        return problem("must name a host");
+    }
+    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        return problem("must not hold credentials");
+    }
+    if uri.query().is_some() || text.contains('#') {
+        return problem("must have neither query nor fragment");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_those_of_the_contract() {
+        let config = Config::default();
+        config.check().unwrap();
+        assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+        assert_eq!(config.upstream, "https://api.github.com");
+        assert_eq!((config.cache.max_bytes, config.cache.max_cacheable_body_bytes), (256 << 20, 8 << 20));
+    }
+
+    #[test]
+    fn contradictions_name_the_key() {
+        #[track_caller]
+        fn check(change: impl FnOnce(&mut Config), expected: &str) {
+            let mut config = Config::default();
+            change(&mut config);
+            assert_eq!(config.check().unwrap_err().to_string(), expected);
+        }
+        check(|config| config.upstream = "ftp://x".into(), "upstream: must begin with http:// or https://");
+        check(|config| config.upstream = "https://".into(), "upstream: is not a url");
+        check(|config| config.upstream = "https://a:b@c".into(), "upstream: must not hold credentials");
+        check(|config| config.public_url = Some("http://m/?q".into()), "public_url: must have neither query nor fragment");
+        check(|config| config.tls.cert_file = Some("c".into()), "tls.key_file: needed with tls.cert_file");
+        check(|config| config.limits.max_in_flight = 0, "limits.max_in_flight: must be at least 1");
+    }
+}

@@ -1,0 +1,255 @@
+//! The life of one request through the mirror.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use github_conditional::{ConditionalBody, Error, Outcome, Report};
+use github_headers::MediaType;
+use github_upstream::{RequestBody, ResponseBody};
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, RANGE};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use hyper::body::Incoming;
+use service_runtime::drain::ReadinessState;
+use service_runtime::logs::{Access, Field};
+use tokio::time::Instant;
+use tower_service::Service;
+
+use crate::admission::{Admission, Dialect, Local, admit};
+use crate::body::{MirrorBody, Place};
+use crate::mirror::Shared;
+use crate::outcome::{XCache, tell};
+use crate::problem::Problem;
+use crate::rewrite::{Base, Positions, Rewriter};
+use crate::timed::UpstreamTime;
+
+/// One request's way.
+pub(crate) struct Exchange {
+    shared: Arc<Shared>,
+    started: Instant,
+    at: SystemTime,
+}
+
+/// What is remembered of a request for its log line and metrics.
+struct Asked {
+    method: Method,
+    target: PathAndQuery,
+    upstream_time: UpstreamTime,
+}
+
+impl Exchange {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { started: Instant::now(), at: shared.clock.now(), shared }
+    }
+
+    pub(crate) async fn answer(self, request: Request<Incoming>) -> Response<MirrorBody> {
+        let admission =
+            admit(request.method(), request.version(), request.uri(), request.headers());
+        match admission {
+            Admission::Local(local) => self.local(local, request.method()),
+            Admission::Reject(rejection) => self.refused(&Problem::Rejected(rejection)),
+            Admission::Forward { target, dialect } => {
+                let shared = &self.shared;
+                match Place::take(&shared.in_flight, shared.max_in_flight) {
+                    None => self.refused(&Problem::Overloaded),
+                    Some(place) => {
+                        let answer = self.forward(request, target, dialect).await;
+                        answer.map(|body| body.holding(place))
+                    }
+                }
+            }
+        }
+    }
+
+    fn refused(&self, problem: &Problem<'_>) -> Response<MirrorBody> {
+        self.shared.instruments.refused(problem);
+        problem.answer()
+    }
+
+    fn local(&self, local: Local, method: &Method) -> Response<MirrorBody> {
+        let (status, content_type, text) = match local {
+            Local::Health => (StatusCode::OK, "text/plain; charset=utf-8", "OK".to_owned()),
+            Local::Ready => {
+                let state = self.shared.readiness.state();
+                let status = match state {
+                    ReadinessState::Ready => StatusCode::OK,
+                    _ => StatusCode::SERVICE_UNAVAILABLE,
+                };
+                (status, "text/plain; charset=utf-8", state.as_str().to_owned())
+            }
+            Local::Metrics => match self.shared.metrics.render() {
+                Ok(text) => (StatusCode::OK, service_runtime::metrics::CONTENT_TYPE, text),
+                Err(error) => {
+                    tracing::error!(%error, "metrics cannot be shown");
+                    let status = StatusCode::INTERNAL_SERVER_ERROR;
+                    (status, "text/plain; charset=utf-8", "metrics cannot be shown".to_owned())
+                }
+            },
+            Local::Unknown => return Problem::NoSuchPage.answer(),
+        };
+        let length = text.len();
+        let body = if *method == Method::HEAD { MirrorBody::whole("") } else { MirrorBody::whole(text) };
+        let mut answer = Response::new(body);
+        *answer.status_mut() = status;
+        let headers = answer.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        answer
+    }
+
+    /// Sends a request through the engine, and makes the answer the mirror's own.
+    async fn forward(
+        self,
+        request: Request<Incoming>,
+        target: PathAndQuery,
+        dialect: Dialect,
+    ) -> Response<MirrorBody> {
+        let shared = &*self.shared;
+        let (mut parts, body) = request.into_parts();
+        let base = shared.origins.base(&parts.uri, &parts.headers, dialect);
+        parts.uri = Uri::from(target.clone());
+        parts.version = Version::HTTP_11;
+        if shared.rewrite_bodies && base != Base::Unchanged && !parts.headers.contains_key(RANGE) {
+            // A compressed body could not be rewritten. The upstream leg is compressed all the same.
+            parts.headers.remove(ACCEPT_ENCODING);
+        }
+        let asked = Asked {
+            method: parts.method.clone(),
+            target,
+            upstream_time: UpstreamTime::default(),
+        };
+        parts.extensions.insert(asked.upstream_time.clone());
+        let request = Request::from_parts(parts, RequestBody::from(body));
+        match shared.engine.clone().call(request).await {
+            Ok(answer) => self.made_ours(answer, &asked, &base),
+            Err(error) => self.unreachable(&error, &asked),
+        }
+    }
+
+    fn made_ours(
+        &self,
+        answer: Response<ConditionalBody<ResponseBody>>,
+        asked: &Asked,
+        base: &Base,
+    ) -> Response<MirrorBody> {
+        let (mut parts, body) = answer.into_parts();
+        let Some(report) = parts.extensions.remove::<Report>() else {
+            unreachable!("the engine puts a report into each answer");
+        };
+        let mut answer = if report.outcome == Outcome::NotCached {
+            Problem::NotCached.answer()
+        } else {
+            let body = self.rewritten(asked, parts.status, &mut parts.headers, body, base);
+            Response::from_parts(parts, body)
+        };
+        tell(&report, answer.headers_mut());
+        self.account(asked, &report, answer.status());
+        answer
+    }
+
+    fn unreachable(&self, error: &Error, asked: &Asked) -> Response<MirrorBody> {
+        let problem = Problem::Unreachable { upstream: &self.shared.upstream, error };
+        let mut answer = problem.answer();
+        tell(error.report(), answer.headers_mut());
+        self.account(asked, error.report(), answer.status());
+        answer
+    }
+
+    /// Rewrites urls in headers and in a JSON body.
+    fn rewritten(
+        &self,
+        asked: &Asked,
+        status: StatusCode,
+        headers: &mut HeaderMap,
+        body: ConditionalBody<ResponseBody>,
+        base: &Base,
+    ) -> MirrorBody {
+        let Base::Url(base) = base else { return MirrorBody::engine(body) };
+        let origins = &self.shared.origins;
+        origins.rewrite_headers(headers, base);
+        if !self.shared.rewrite_bodies {
+            return MirrorBody::engine(body);
+        }
+        if status == StatusCode::NOT_MODIFIED {
+            // The tag stands for the body as the client got it, which was rewritten.
+            weaken(headers);
+            return MirrorBody::engine(body);
+        }
+        if !is_json(headers) || headers.contains_key(CONTENT_RANGE) {
+            return MirrorBody::engine(body);
+        }
+        if asked.method == Method::HEAD {
+            // Its length would be that of GitHub's body.
+            headers.remove(CONTENT_LENGTH);
+            weaken(headers);
+            return MirrorBody::engine(body);
+        }
+        let Some(whole) = body.as_whole() else {
+            headers.remove(CONTENT_LENGTH);
+            weaken(headers);
+            return MirrorBody::rewriting(body, Rewriter::new(origins.replaced(), base.clone()));
+        };
+        let positions = body.derive(|whole| Positions::find(whole, origins.replaced()));
+        match positions {
+            Some(positions) if positions.is_empty() => MirrorBody::engine(body),
+            Some(positions) => {
+                let rewritten = positions.apply(whole, base);
+                headers.insert(CONTENT_LENGTH, HeaderValue::from(rewritten.len()));
+                weaken(headers);
+                MirrorBody::whole(rewritten)
+            }
+            None => {
+                headers.remove(CONTENT_LENGTH);
+                weaken(headers);
+                MirrorBody::rewriting(body, Rewriter::new(origins.replaced(), base.clone()))
+            }
+        }
+    }
+
+    /// One line in the log, and the metrics.
+    fn account(&self, asked: &Asked, report: &Report, status: StatusCode) {
+        let elapsed = self.started.elapsed();
+        let shared = &*self.shared;
+        let upstream = asked.upstream_time.total();
+        shared.instruments.answered(report, &asked.method, status, elapsed, upstream);
+        let Some(log) = &shared.access_log else { return };
+        let x_cache = XCache::of(report.outcome);
+        let detail = report.detail().unwrap_or("none");
+        let route = report.route.template();
+        log.write(&Access {
+            at: self.at,
+            method: asked.method.as_str(),
+            label: x_cache.log_label(),
+            // The path, never the query: it may hold anything.
+            url: &format_args!("{}{}", shared.upstream, asked.target.path()),
+            extra: &[
+                ("status", Field::Count(u64::from(status.as_u16()))),
+                ("cache", Field::Text(&x_cache.as_str())),
+                ("detail", Field::Text(&detail)),
+                ("route", Field::Text(&route)),
+                ("fingerprint", Field::Text(&report.fingerprint)),
+                ("duration_seconds", Field::Seconds(elapsed.as_secs_f64())),
+                ("upstream_seconds", Field::Seconds(upstream.as_secs_f64())),
+            ],
+        });
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(CONTENT_TYPE) else { return false };
+    // The one that almost every answer has.
+    value.as_bytes().starts_with(b"application/json")
+        || MediaType::parse(value).is_ok_and(|media| media.is_json())
+}
+
+/// A rewritten body is not GitHub's, byte for byte: its tag is weak (RFC 9110 §8.8.1).
+fn weaken(headers: &mut HeaderMap) {
+    if let Some(tag) = headers.get_mut(ETAG)
+        && !tag.as_bytes().starts_with(b"W/")
+    {
+        let weak = [b"W/", tag.as_bytes()].concat();
+        if let Ok(weak) = HeaderValue::from_bytes(&weak) {
+            *tag = weak;
+        }
+    }
+}

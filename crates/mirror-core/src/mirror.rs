@@ -1,0 +1,220 @@
+//! The parts put together: engine over upstream, metrics, and one service per connection.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use cache_backends::{MemoryLimits, MemoryStore};
+use github_conditional::{Conditional, ConditionalLayer, Entry, Event, Freshness, Inspect, Options};
+use github_upstream::{BaseUrl, BaseUrlError, Upstream, UpstreamEvent, UpstreamOptions, WallClock};
+use http::{Request, Response};
+use hyper::body::Incoming;
+use service_runtime::logs::AccessLog;
+use service_runtime::{Clock, Metrics, Readiness};
+use tower_layer::Layer;
+
+use crate::body::MirrorBody;
+use crate::config::{AnonymousPolicy, CacheKind, Config, ConfigProblem};
+use crate::exchange::Exchange;
+use crate::metrics::{Instruments, gauges};
+use crate::rewrite::Origins;
+use crate::timed::Timed;
+
+/// The engine as the mirror uses it.
+pub(crate) type Engine = Conditional<Timed<Upstream>, MemoryStore<Entry>>;
+
+/// What a mirror is given by whoever runs it.
+pub struct Parts {
+    /// Metrics to register with.
+    pub metrics: Metrics,
+    /// Where the line per request goes; `None` = nowhere.
+    pub access_log: Option<AccessLog>,
+    /// What `/readyz` tells.
+    pub readiness: Readiness,
+    /// The wall clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Why a mirror cannot be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A setting is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigProblem),
+    /// The upstream url is not one.
+    #[error("upstream: not usable")]
+    BaseUrl(#[source] BaseUrlError),
+    /// The upstream client cannot be made, for instance because a certificate file is unreadable.
+    #[error("cannot set up the upstream client")]
+    Upstream(#[source] github_upstream::BuildError),
+    /// The operating system has no randomness to give.
+    #[error("no randomness for the fingerprint key")]
+    Randomness,
+}
+
+impl BuildError {
+    /// Whether a setting is to blame, as opposed to the machine.
+    pub fn is_config(&self) -> bool {
+        !matches!(self, Self::Randomness)
+    }
+}
+
+/// What all connections share.
+pub(crate) struct Shared {
+    pub(crate) engine: Engine,
+    pub(crate) inspect: Arc<dyn Inspect>,
+    pub(crate) instruments: Arc<Instruments>,
+    pub(crate) metrics: Metrics,
+    pub(crate) access_log: Option<AccessLog>,
+    pub(crate) readiness: Readiness,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) origins: Origins,
+    /// The upstream as messages and logs name it.
+    pub(crate) upstream: Box<str>,
+    pub(crate) rewrite_bodies: bool,
+    pub(crate) in_flight: Arc<AtomicUsize>,
+    pub(crate) max_in_flight: usize,
+}
+
+/// A mirror. Clones share everything.
+#[derive(Clone)]
+pub struct Mirror(Arc<Shared>);
+
+impl Mirror {
+    /// Builds a mirror from its settings.
+    ///
+    /// # Errors
+    /// When a setting is wrong, a file unreadable, or the system gives no randomness.
+    pub fn new(config: &Config, parts: Parts) -> Result<Self, BuildError> {
+        config.check()?;
+        let Parts { metrics, access_log, readiness, clock } = parts;
+        let instruments = Arc::new(Instruments::new(&metrics));
+        let upstream = upstream(config, &clock, &instruments)?;
+        let layer = layer(config, &clock, &instruments)?;
+        gauges(&metrics, &layer.inspect());
+        crate::metrics::quota_gauges(&metrics, upstream.ledger(), &clock);
+        let scheme = if config.tls.cert_file.is_some() { "https" } else { "http" };
+        let origin = config.upstream.trim_end_matches('/');
+        Ok(Self(Arc::new(Shared {
+            inspect: layer.inspect(),
+            engine: layer.layer(Timed(upstream)),
+            instruments,
+            metrics,
+            access_log,
+            readiness,
+            clock,
+            origins: Origins::new(origin, config.public_url.as_deref(), scheme),
+            upstream: origin.into(),
+            rewrite_bodies: config.rewrite_bodies,
+            in_flight: Arc::default(),
+            max_in_flight: config.limits.max_in_flight,
+        })))
+    }
+
+    /// The service for one connection.
+    pub fn service(&self) -> MirrorService {
+        MirrorService(Arc::clone(&self.0))
+    }
+
+    /// A view of the engine, for administration and tests.
+    pub fn inspect(&self) -> Arc<dyn Inspect> {
+        Arc::clone(&self.0.inspect)
+    }
+
+    /// The text of `/metrics`.
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+}
+
+fn upstream(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    instruments: &Arc<Instruments>,
+) -> Result<Upstream, BuildError> {
+    let http = &config.upstream_http;
+    let mut options = UpstreamOptions::default();
+    options.base_url = config.upstream.parse::<BaseUrl>().map_err(BuildError::BaseUrl)?;
+    options.connect_timeout = Duration::from_secs(http.connect_timeout_seconds);
+    options.response_timeout = Duration::from_secs(http.response_timeout_seconds);
+    options.body_idle_timeout = Duration::from_secs(http.body_idle_timeout_seconds);
+    options.extra_root_certificates = http.ca_file.as_ref().map(PathBuf::from);
+    let (clock, instruments) = (Arc::clone(clock), Arc::clone(instruments));
+    Upstream::builder(options)
+        .clock(WallClock::new(move || clock.now()))
+        .observer(move |event: &UpstreamEvent<'_>| instruments.called(event))
+        .build()
+        .map_err(BuildError::Upstream)
+}
+
+fn layer(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    instruments: &Arc<Instruments>,
+) -> Result<ConditionalLayer<MemoryStore<Entry>>, BuildError> {
+    let mut options = Options::default();
+    options.origin = config.upstream.trim_end_matches('/').to_owned();
+    options.max_cacheable_body_bytes = config.cache.max_cacheable_body_bytes;
+    options.body_idle_timeout = Duration::from_secs(config.upstream_http.body_idle_timeout_seconds);
+    options.anonymous = match config.anonymous_policy {
+        AnonymousPolicy::Rfc9111 => Freshness::Rfc9111,
+        AnonymousPolicy::Revalidate => Freshness::Revalidate,
+    };
+    options.plain_user_agent = concat!("github-mirror/", env!("CARGO_PKG_VERSION")).to_owned();
+    let store = match config.cache.kind {
+        CacheKind::InMemory => {
+            let mut limits = MemoryLimits::default();
+            limits.max_bytes = config.cache.max_bytes;
+            MemoryStore::new(limits)
+        }
+    };
+    let (clock, instruments) = (Arc::clone(clock), Arc::clone(instruments));
+    ConditionalLayer::builder()
+        .options(options)
+        .store(store)
+        .clock(move || clock.now())
+        .observer(move |event: &Event<'_>| instruments.observe(event))
+        .build()
+        .map_err(|_| BuildError::Randomness)
+}
+
+impl fmt::Debug for Mirror {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mirror").field("upstream", &self.0.upstream).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts").finish_non_exhaustive()
+    }
+}
+
+/// The mirror on one connection.
+#[derive(Clone)]
+pub struct MirrorService(Arc<Shared>);
+
+impl fmt::Debug for MirrorService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MirrorService")
+    }
+}
+
+type Answer = Result<Response<MirrorBody>, Infallible>;
+
+impl hyper::service::Service<Request<Incoming>> for MirrorService {
+    type Response = Response<MirrorBody>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let shared = Arc::clone(&self.0);
+        Box::pin(async move { Ok(Exchange::new(shared).answer(request).await) })
+    }
+}

@@ -1,0 +1,79 @@
+//! Errors to HTTP answers, in this one place.
+//!
+//! The bodies have GitHub's shape, `{"message": ...}`, so that clients show them.
+
+use github_conditional::Error;
+use http::{HeaderValue, Response, StatusCode, header};
+
+use crate::admission::Rejection;
+use crate::body::MirrorBody;
+
+/// Why the mirror answers by itself.
+#[derive(Debug)]
+pub(crate) enum Problem<'a> {
+    /// The request goes nowhere.
+    Rejected(Rejection),
+    /// Nothing is at this path below `/_mirror/`.
+    NoSuchPage,
+    /// Too many requests are in flight.
+    Overloaded,
+    /// The client wants a stored answer or none, and there is none it may see (RFC 9111 §5.2.1.7).
+    NotCached,
+    /// The upstream gave no answer, and nothing stored may be shown.
+    Unreachable { upstream: &'a str, error: &'a Error },
+}
+
+impl Problem<'_> {
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::Rejected(_) => StatusCode::BAD_REQUEST,
+            Self::NoSuchPage => StatusCode::NOT_FOUND,
+            Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotCached => StatusCode::GATEWAY_TIMEOUT,
+            Self::Unreachable { .. } => StatusCode::BAD_GATEWAY,
+        }
+    }
+
+    /// The word used in metrics.
+    pub(crate) fn as_str(&self) -> &'static str {
+        match self {
+            Self::Rejected(Rejection::Target) => "target",
+            Self::Rejected(Rejection::DotSegment) => "dot-segment",
+            Self::Rejected(Rejection::Host) => "host",
+            Self::NoSuchPage => "no-such-page",
+            Self::Overloaded => "overloaded",
+            Self::NotCached => "not-cached",
+            Self::Unreachable { .. } => "unreachable",
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::Rejected(rejection) => rejection.message().to_owned(),
+            Self::NoSuchPage => "Not Found".to_owned(),
+            Self::Overloaded => "the mirror has too many requests in flight".to_owned(),
+            Self::NotCached => "gateway timeout".to_owned(),
+            Self::Unreachable { upstream, error } => {
+                format!("Error reaching {upstream}: {}", reason(error))
+            }
+        }
+    }
+
+    pub(crate) fn answer(&self) -> Response<MirrorBody> {
+        let body = serde_json::json!({ "message": self.message() }).to_string();
+        let mut answer = Response::new(MirrorBody::whole(body));
+        *answer.status_mut() = self.status();
+        let headers = answer.headers_mut();
+        let json = HeaderValue::from_static("application/json; charset=utf-8");
+        headers.insert(header::CONTENT_TYPE, json);
+        if matches!(self, Self::Overloaded) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        answer
+    }
+}
+
+/// The innermost thing known about a failure: `connection refused`, not `no connection`.
+fn reason(error: &Error) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
+}

@@ -1,0 +1,10 @@
+//! The mirror against the simulator, on real sockets.
+
+mod faults;
+mod fidelity;
+mod limits;
+mod memory;
+mod mirror;
+mod quota;
+mod rig;
+mod secrets;

@@ -1,0 +1,294 @@
+//! A mirror in front of the simulator, both on real sockets, and a client that sees every byte.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use github_sim::answer::{Answer, Ask, Content, Found, TagRule, Viewer};
+use github_sim::{SimClock, Simulator, SimulatorBuilder, Switches, World};
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use mirror_core::{Config, Mirror, Parts, Server};
+use serde_json::Value;
+use service_runtime::listener::ListenAddress;
+use service_runtime::{Clock, DrainReport, Metrics, Shutdown};
+use std::sync::Mutex;
+use tokio::task::JoinHandle;
+
+/// A world of a few resources that tests put on a shelf.
+#[derive(Clone, Default)]
+pub struct Shelf(Arc<Mutex<Shelved>>);
+
+#[derive(Default)]
+struct Shelved {
+    resources: BTreeMap<String, Resource>,
+    revision: u64,
+}
+
+#[derive(Clone)]
+struct Resource {
+    body: Bytes,
+    /// Bodies for single logins, in place of the common one.
+    personal: BTreeMap<String, Bytes>,
+    /// Logins that may not see it.
+    hidden_from: HashSet<String>,
+    link: Vec<(&'static str, String)>,
+    tag: TagRule,
+    status: StatusCode,
+    answer: Option<Answer>,
+}
+
+impl Shelf {
+    pub fn put(&self, path: &str, body: &Value) {
+        self.put_bytes(path, body.to_string());
+    }
+
+    pub fn put_bytes(&self, path: &str, body: impl Into<Bytes>) {
+        let body = body.into();
+        self.change(path, |resource| resource.body = body);
+    }
+
+    pub fn put_for(&self, path: &str, login: &str, body: &Value) {
+        let body = Bytes::from(body.to_string());
+        self.change(path, |resource| {
+            resource.personal.insert(login.to_owned(), body);
+        });
+    }
+
+    pub fn hide(&self, path: &str, login: &str) {
+        self.change(path, |resource| {
+            resource.hidden_from.insert(login.to_owned());
+        });
+    }
+
+    pub fn link(&self, path: &str, link: Vec<(&'static str, String)>) {
+        self.change(path, |resource| resource.link = link);
+    }
+
+    pub fn status(&self, path: &str, status: StatusCode) {
+        self.change(path, |resource| resource.status = status);
+    }
+
+    pub fn git_object(&self, path: &str, id: &str) {
+        self.change(path, |resource| resource.tag = TagRule::GitObject(id.to_owned()));
+    }
+
+    pub fn answer(&self, path: &str, answer: Answer) {
+        self.change(path, |resource| resource.answer = Some(answer));
+    }
+
+    pub fn remove(&self, path: &str) {
+        let mut shelved = self.0.lock().unwrap();
+        shelved.resources.remove(path);
+        shelved.revision += 1;
+    }
+
+    fn change(&self, path: &str, change: impl FnOnce(&mut Resource)) {
+        let mut shelved = self.0.lock().unwrap();
+        shelved.revision += 1;
+        change(shelved.resources.entry(path.to_owned()).or_insert_with(|| Resource {
+            body: Bytes::from_static(b"{}"),
+            personal: BTreeMap::new(),
+            hidden_from: HashSet::new(),
+            link: Vec::new(),
+            tag: TagRule::Formula,
+            status: StatusCode::OK,
+            answer: None,
+        }));
+    }
+}
+
+impl World for Shelf {
+    fn answer(&mut self, ask: &Ask<'_>) -> Answer {
+        let target = match ask.raw_query {
+            Some(query) => format!("{}?{query}", ask.path),
+            None => ask.path.to_owned(),
+        };
+        let login = match ask.viewer {
+            Viewer::User { login } => login.as_str(),
+            _ => "",
+        };
+        let shelved = self.0.lock().unwrap();
+        let resource = shelved.resources.get(&target);
+        let Some(resource) = resource.filter(|found| !found.hidden_from.contains(login)) else {
+            return Answer::Problem {
+                status: StatusCode::NOT_FOUND,
+                message: "Not Found".to_owned(),
+                errors: None,
+                documentation_url: "https://docs.github.com/rest".to_owned(),
+                resource: "core",
+            };
+        };
+        if let Some(answer) = &resource.answer {
+            return answer.clone();
+        }
+        let written = *ask.method != Method::GET && *ask.method != Method::HEAD;
+        let body = resource.personal.get(login).unwrap_or(&resource.body).clone();
+        Answer::Found(Box::new(Found {
+            status: if written { StatusCode::CREATED } else { resource.status },
+            content: Content::JsonBytes(body),
+            tag: resource.tag.clone(),
+            last_modified: None,
+            link: resource.link.clone(),
+            poll_interval: None,
+            max_age: Some(60),
+            resource: "core",
+            headers: Vec::new(),
+        }))
+    }
+
+    fn control(&mut self, _change: &Value, _now: i64) -> Result<Value, String> {
+        Err("the shelf is changed directly".to_owned())
+    }
+
+    fn revision(&self) -> Option<u64> {
+        Some(self.0.lock().unwrap().revision)
+    }
+
+    fn user_id(&self, login: &str) -> Option<u64> {
+        Some(login.bytes().map(u64::from).sum())
+    }
+}
+
+/// The simulator's clock as the mirror's.
+struct SimTime(SimClock);
+
+impl Clock for SimTime {
+    fn now(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(self.0.now().unsigned_abs())
+    }
+}
+
+/// One mirror under test.
+pub struct Rig {
+    pub sim: Simulator,
+    pub shelf: Shelf,
+    pub mirror: Mirror,
+    pub url: String,
+    pub shutdown: Shutdown,
+    pub serving: JoinHandle<DrainReport>,
+    pub client: Client<HttpConnector, Full<Bytes>>,
+}
+
+/// What the client got.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Reply {
+    #[track_caller]
+    pub fn header(&self, name: &str) -> &str {
+        match self.headers.get(name) {
+            Some(value) => value.to_str().unwrap(),
+            None => panic!("no {name} in {self:?}"),
+        }
+    }
+
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// Checks status, `X-Cache` and `Cache-Status` in one go.
+    #[track_caller]
+    pub fn check(&self, status: u16, x_cache: &str, cache_status: &str) {
+        assert_eq!(self.status, status, "{self:?}");
+        assert_eq!(self.header("x-cache"), x_cache, "{self:?}");
+        assert_eq!(self.header("cache-status"), format!("github-mirror; {cache_status}"));
+    }
+}
+
+impl Rig {
+    pub async fn new() -> Self {
+        Self::with(|_| {}, |sim| sim).await
+    }
+
+    pub async fn configured(change: impl FnOnce(&mut Config)) -> Self {
+        Self::with(change, |sim| sim).await
+    }
+
+    pub async fn with(
+        change: impl FnOnce(&mut Config),
+        prepare: impl FnOnce(SimulatorBuilder) -> SimulatorBuilder,
+    ) -> Self {
+        let shelf = Shelf::default();
+        let builder = Simulator::builder().world(shelf.clone()).record_requests(1000);
+        let sim = prepare(builder).start().await.unwrap();
+        let mut config = Config::default();
+        config.listen = ([127, 0, 0, 1], 0).into();
+        config.upstream = sim.url();
+        change(&mut config);
+        let shutdown = Shutdown::new();
+        let parts = Parts {
+            metrics: Metrics::new("test").unwrap(),
+            access_log: None,
+            readiness: shutdown.readiness(),
+            clock: Arc::new(SimTime(sim.clock().clone())),
+        };
+        let mirror = Mirror::new(&config, parts).unwrap();
+        let server = Server::bind(&config, mirror.clone()).unwrap();
+        let ListenAddress::Tcp(address) = server.addresses().remove(0) else {
+            panic!("the first listener is TCP");
+        };
+        let serving = tokio::spawn(server.run(shutdown.clone()));
+        Self {
+            sim,
+            shelf,
+            mirror,
+            url: format!("http://{address}"),
+            shutdown,
+            serving,
+            client: Client::builder(TokioExecutor::new()).build_http(),
+        }
+    }
+
+    /// A simulator without any limit on its patience.
+    pub async fn unlimited() -> Self {
+        Self::with(|_| {}, |sim| sim.switches(Switches::unlimited())).await
+    }
+
+    pub async fn get(&self, target: &str, token: &str) -> Reply {
+        self.send(Method::GET, target, &[("authorization", &format!("token {token}"))], "").await
+    }
+
+    pub async fn anonymous(&self, target: &str) -> Reply {
+        self.send(Method::GET, target, &[], "").await
+    }
+
+    pub async fn send(
+        &self,
+        method: Method,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Reply {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{target}", self.url))
+            .header("user-agent", "rig");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = self.client.request(request.body(Full::new(body.into())).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Reply { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// Upstream answers with this status since the last reset.
+    pub fn upstream(&self, status: u16) -> u64 {
+        self.sim.counters().count_status(status)
+    }
+
+    /// Quota used by all callers together.
+    pub fn quota_used(&self) -> u32 {
+        self.sim.counters().quota_used.values().sum()
+    }
+}
