@@ -54,7 +54,7 @@ impl<V: CacheValue> MemoryStore<V> {
         }
     }
 
-    /// Applies pending evictions now, so that [`CacheStore::usage`] is exact.
+    /// Applies pending evictions now, so that what is over the bounds is gone.
     pub fn settle(&self) {
         self.cache.run_pending_tasks();
     }
@@ -120,6 +120,8 @@ impl<V: CacheValue> CacheStore<V> for MemoryStore<V> {
     }
 
     fn usage(&self) -> Usage {
+        // moka counts when it tidies up; gauges are read rarely enough to ask for it.
+        self.settle();
         Usage::new(self.cache.entry_count(), self.cache.weighted_size())
     }
 }
@@ -146,7 +148,6 @@ mod tests {
                 .await
                 .unwrap();
         }
-        store.settle();
         let usage = store.usage();
         assert!(usage.bytes <= 1 << 20, "{usage:?}");
         assert!(usage.entries > 100, "{usage:?}");

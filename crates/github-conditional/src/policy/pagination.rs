@@ -5,9 +5,9 @@
 //! Such a page is followed by a question for page N+1, asked as an empty list: 304 = nothing has grown.
 
 use github_headers::link::{page_of, with_page};
-use github_headers::{Links, Paging, Route};
+use github_headers::{Link, Links, Paging, Route};
 use http::header::LINK;
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, HeaderValue, Uri};
 
 use crate::entry::Representation;
 
@@ -99,10 +99,21 @@ pub(crate) fn with_successor(
     if let Some(first) = known.find("first") {
         add(first, "first");
     }
+    let mut lines = links.to_header_values();
+    // Relations that are not about pages, such as `deprecation`, stay as they are, each on a line of its own.
+    lines.extend(known.iter().filter(|link| !is_about_pages(link)).filter_map(|link| {
+        HeaderValue::try_from(link.to_string()).ok()
+    }));
     let mut grown = headers.clone();
     grown.remove(LINK);
-    links.write_to(&mut grown);
+    for line in lines {
+        grown.append(LINK, line);
+    }
     grown
+}
+
+fn is_about_pages(link: &Link) -> bool {
+    ["prev", "next", "last", "first"].iter().any(|rel| link.has_rel(rel))
 }
 
 fn absolute(uri: &Uri, origin: &str) -> String {
