@@ -1,7 +1,7 @@
 //! Offline simulator of api.github.com with GitHub's real rules.
 //!
 //! ```no_run
-//! # async fn example() -> std::io::Result<()> {
+//! # async fn example() -> Result<(), github_sim::StartError> {
 //! use github_sim::{FaultKind, FaultRule, Simulator};
 //!
 //! let sim = Simulator::builder().seed(7).start().await?;
@@ -45,6 +45,7 @@ mod status_page;
 mod stream;
 mod switches;
 mod tags;
+mod universe;
 mod utility;
 pub mod world;
 
@@ -54,7 +55,8 @@ pub use counters::{Counter, Counters, SeenRequest};
 pub use credentials::{TokenKind, TokenSpec};
 pub use faults::{FaultBody, FaultKind, FaultRule};
 pub use quota::{Bucket, Owner};
-pub use simulator::{Simulator, SimulatorBuilder};
+pub use simulator::{Simulator, SimulatorBuilder, StartError};
 pub use switches::{AtZero, LimitStatus, Precedence, Switches, TagHash};
+pub use universe::{Change, DEFAULT_EPOCH, LoadError, Scale, Universe, UniverseOptions, Visibility};
 pub use utility::InstallationSpec;
 pub use world::World;

@@ -1,0 +1,798 @@
+//! Writes by clients, with GitHub's status codes and validation errors.
+
+use super::Universe;
+use super::access::Caller;
+use super::actions::{IssueState, NewIssue, add_label};
+use super::model::{AccountIndex, Permission, RepositoryIndex};
+use super::object::object;
+use super::reply::{
+    Reply, created, invalid, json, must_have_rights, no_content, not_found, not_supplied, problem,
+    requires_authentication, unprocessable,
+};
+use super::route::{Place, Route};
+use crate::answer::{Answer, Ask, Found};
+use base64::Engine as _;
+use http::{Method, StatusCode};
+use serde_json::{Map, Value};
+
+type Body = Map<String, Value>;
+type Refusal = Box<Answer>;
+
+fn body(ask: &Ask<'_>) -> Result<Body, Refusal> {
+    if ask.body.is_empty() {
+        return Ok(Map::new());
+    }
+    match serde_json::from_slice(ask.body) {
+        Ok(Value::Object(body)) => Ok(body),
+        Ok(_) => Err(problem(
+            StatusCode::BAD_REQUEST,
+            "Body should be a JSON object",
+            None,
+            "",
+        )),
+        Err(_) => Err(problem(
+            StatusCode::BAD_REQUEST,
+            "Problems parsing JSON",
+            None,
+            "",
+        )),
+    }
+}
+
+fn text<'b>(body: &'b Body, key: &str) -> Option<&'b str> {
+    body.get(key).and_then(Value::as_str)
+}
+
+fn required<'b>(body: &'b Body, key: &str, docs: &str) -> Result<&'b str, Refusal> {
+    match body.get(key) {
+        Some(Value::String(text)) => Ok(text),
+        Some(Value::Null) | None => Err(not_supplied(key, docs)),
+        Some(other) => Err(unprocessable(
+            &format!("Invalid request.\n\nFor '{key}', {other} is not a string."),
+            docs,
+        )),
+    }
+}
+
+/// Names of labels; a label may be given as an object too.
+fn labels(value: Option<&Value>) -> Vec<String> {
+    let list = value
+        .and_then(Value::as_array)
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    list.iter()
+        .filter_map(|label| {
+            label
+                .as_str()
+                .or_else(|| label.get("name").and_then(Value::as_str))
+        })
+        .map(str::to_owned)
+        .collect()
+}
+
+impl Universe {
+    pub(crate) fn write(&mut self, ask: &Ask<'_>, route: &Route) -> Reply {
+        let caller = Caller::of(&self.model, ask.viewer);
+        if caller == Caller::Anonymous {
+            return Err(requires_authentication(""));
+        }
+        let rest: Vec<&str> = route.rest.iter().map(String::as_str).collect();
+        match route.place {
+            Place::Repository(index) => {
+                let permission = self
+                    .model
+                    .permission(caller, index)
+                    .ok_or_else(|| not_found("/repos/repos"))?;
+                self.write_repository(ask, route, index, permission, &rest)
+            }
+            Place::Moved(index) if self.model.permission(caller, index).is_some() => {
+                let location = self.view(ask, &route.identity).with_query(&route.identity);
+                Err(Box::new(Answer::Moved { location }))
+            }
+            Place::Own => self.write_own(ask, route, &rest),
+            Place::Organization(index) => match (ask.method, rest.as_slice()) {
+                (&Method::POST, ["repos"]) if self.model.is_member(caller, index) => {
+                    self.post_repository(ask, route, index)
+                }
+                _ => Err(not_found("/orgs/orgs")),
+            },
+            Place::Other => self.write_notification(ask, caller, &rest),
+            _ => Err(not_found("")),
+        }
+    }
+
+    /// The account in whose name something is written; an installation acts as its account.
+    fn actor(&self, ask: &Ask<'_>) -> Result<AccountIndex, Refusal> {
+        match Caller::of(&self.model, ask.viewer) {
+            Caller::User(user) => Ok(user),
+            Caller::Installation(id) => {
+                let account = self
+                    .model
+                    .installations
+                    .get(&id)
+                    .map(|installation| installation.account);
+                account.ok_or_else(|| not_found(""))
+            }
+            Caller::Anonymous | Caller::Stranger => Err(requires_authentication("")),
+        }
+    }
+
+    fn write_notification(&mut self, ask: &Ask<'_>, caller: Caller, rest: &[&str]) -> Reply {
+        let user = caller.user().ok_or_else(|| not_found(""))?;
+        let done = |status: StatusCode| {
+            let mut found = no_content();
+            found.status = status;
+            found
+        };
+        match (ask.method, rest) {
+            (&Method::PATCH, ["notifications", "threads", id]) => {
+                let id = id
+                    .parse()
+                    .map_err(|_| not_found("/activity/notifications"))?;
+                self.model.read_threads.insert((user, id));
+                Ok(done(StatusCode::RESET_CONTENT))
+            }
+            (&Method::PUT, ["notifications"]) => {
+                for repository in self.model.account(user).watching.clone() {
+                    self.build(repository);
+                    let id = self.model.repository(repository).id;
+                    let numbers: Vec<u64> = self
+                        .model
+                        .content(repository)
+                        .issues
+                        .iter()
+                        .map(|issue| issue.number)
+                        .collect();
+                    self.model.read_threads.extend(
+                        numbers
+                            .into_iter()
+                            .map(|number| (user, id * 10_000 + number)),
+                    );
+                }
+                Ok(done(StatusCode::RESET_CONTENT))
+            }
+            _ => Err(not_found("")),
+        }
+    }
+
+    fn write_own(&mut self, ask: &Ask<'_>, route: &Route, rest: &[&str]) -> Reply {
+        let user = Caller::of(&self.model, ask.viewer)
+            .user()
+            .ok_or_else(|| requires_authentication(""))?;
+        match (ask.method, rest) {
+            (&Method::POST, ["repos"]) => self.post_repository(ask, route, user),
+            (&Method::PATCH, []) => {
+                let body = body(ask)?;
+                let mut profile = self.model.profile(user);
+                let set = |slot: &mut Option<String>, key: &str| {
+                    if let Some(value) = body.get(key) {
+                        *slot = value.as_str().map(str::to_owned);
+                    }
+                };
+                set(&mut profile.name, "name");
+                set(&mut profile.company, "company");
+                set(&mut profile.location, "location");
+                set(&mut profile.bio, "bio");
+                set(&mut profile.email, "email");
+                let account = self.model.account_mut(user);
+                account.edited = Some(Box::new(profile));
+                account.updated_at = ask.now;
+                Ok(json(self.view(ask, &route.identity).private_user(user)))
+            }
+            (method @ (&Method::PUT | &Method::DELETE), ["starred", owner, name]) => {
+                let docs = "/activity/starring#star-a-repository-for-the-authenticated-user";
+                let index = self
+                    .model
+                    .find_repository(&format!("{owner}/{name}"))
+                    .ok_or_else(|| not_found(docs))?;
+                self.model
+                    .permission(Caller::User(user), index)
+                    .ok_or_else(|| not_found(docs))?;
+                if *method == Method::PUT {
+                    self.star(user, index, ask.now);
+                } else {
+                    self.model.unstar(user, index);
+                }
+                Ok(no_content())
+            }
+            (method @ (&Method::PUT | &Method::DELETE), ["following", login]) => {
+                let other = self
+                    .model
+                    .find_account(login)
+                    .ok_or_else(|| not_found("/users/followers#follow-a-user"))?;
+                if *method == Method::PUT {
+                    self.model.follow(user, other);
+                } else {
+                    self.model.unfollow(user, other);
+                }
+                Ok(no_content())
+            }
+            _ => Err(not_found("")),
+        }
+    }
+
+    fn post_repository(&mut self, ask: &Ask<'_>, route: &Route, owner: AccountIndex) -> Reply {
+        let docs = "/repos/repos#create-a-repository-for-the-authenticated-user";
+        let body = body(ask)?;
+        let name = required(&body, "name", docs)?.replace(' ', "-");
+        if name.is_empty() || name.len() > 100 || name.contains('/') {
+            return Err(invalid("Repository", "name", "invalid", docs));
+        }
+        let full_name = format!("{}/{name}", self.model.account(owner).login);
+        if self.model.find_repository(&full_name).is_some() {
+            let error = object! {
+                "resource": "Repository",
+                "code": "custom",
+                "field": "name",
+                "message": "name already exists on this account",
+            };
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            return Err(problem(
+                status,
+                "Repository creation failed.",
+                Some(vec![error].into()),
+                docs,
+            ));
+        }
+        let index = self.create_repository(owner, &name, ask.now);
+        let repository = self.model.repository_mut(index);
+        repository.description = text(&body, "description").map(str::to_owned);
+        repository.homepage = text(&body, "homepage").map(str::to_owned);
+        repository.private = body
+            .get("private")
+            .and_then(Value::as_bool)
+            .unwrap_or(false);
+        if body.get("auto_init").and_then(Value::as_bool) == Some(true) {
+            let actor = self.actor(ask)?;
+            let readme = vec![(
+                "README.md".to_owned(),
+                Some(format!("# {name}\n").into_bytes()),
+            )];
+            self.push(index, "main", actor, &readme, "Initial commit", ask.now);
+        }
+        Ok(created(
+            self.view(ask, &route.identity).full_repository(index),
+        ))
+    }
+
+    fn write_repository(
+        &mut self,
+        ask: &Ask<'_>,
+        route: &Route,
+        index: RepositoryIndex,
+        permission: Permission,
+        rest: &[&str],
+    ) -> Reply {
+        let actor = self.actor(ask)?;
+        if self.model.repository(index).archived && !rest.is_empty() {
+            return Err(problem(
+                StatusCode::FORBIDDEN,
+                "Repository was archived so is read-only.",
+                None,
+                "",
+            ));
+        }
+        let may_write = || {
+            if permission >= Permission::Push {
+                Ok(())
+            } else {
+                Err(must_have_rights("/repos/repos"))
+            }
+        };
+        match (ask.method, rest) {
+            (&Method::PATCH, []) => {
+                may_administer(permission)?;
+                self.patch_repository(ask, route, index)
+            }
+            (&Method::DELETE, []) => {
+                may_administer(permission)?;
+                self.delete_repository(index);
+                Ok(no_content())
+            }
+            (&Method::POST, ["issues"]) => self.post_issue(ask, route, index, actor, permission),
+            (&Method::PATCH, ["issues", number]) => {
+                let number = number.parse().map_err(|_| not_found(super::issues::DOCS))?;
+                let author = self
+                    .model
+                    .content(index)
+                    .issue(number)
+                    .map(|issue| issue.author);
+                if author != Some(actor) {
+                    may_write()?;
+                }
+                self.patch_issue(ask, route, index, number)
+            }
+            (&Method::POST, ["issues", number, "comments"]) => {
+                let docs = "/issues/comments#create-an-issue-comment";
+                let body = body(ask)?;
+                let text = required(&body, "body", docs)?;
+                if text.trim().is_empty() {
+                    return Err(invalid("IssueComment", "body", "missing_field", docs));
+                }
+                let number = number.parse().map_err(|_| not_found(docs))?;
+                let id = self
+                    .add_comment(index, number, actor, text, ask.now)
+                    .ok_or_else(|| not_found(docs))?;
+                self.show_comment(ask, route, index, id).map(created)
+            }
+            (&Method::PATCH, ["issues", "comments", id]) => {
+                let docs = "/issues/comments#update-an-issue-comment";
+                let body = body(ask)?;
+                let text = required(&body, "body", docs)?.to_owned();
+                let id: u64 = id.parse().map_err(|_| not_found(docs))?;
+                let comment = self
+                    .edit(index)
+                    .comments
+                    .iter_mut()
+                    .find(|comment| comment.id == id);
+                let comment = comment.ok_or_else(|| not_found(docs))?;
+                (comment.body, comment.updated_at) = (text, ask.now);
+                self.show_comment(ask, route, index, id).map(json)
+            }
+            (&Method::DELETE, ["issues", "comments", id]) => {
+                may_write()?;
+                let comments = &mut self.edit(index).comments;
+                let before = comments.len();
+                comments.retain(|comment| comment.id.to_string() != *id);
+                if comments.len() == before {
+                    Err(not_found("/issues/comments"))
+                } else {
+                    Ok(no_content())
+                }
+            }
+            (method @ (&Method::POST | &Method::PUT), ["issues", number, "labels"]) => {
+                may_write()?;
+                let wanted = match serde_json::from_slice(ask.body) {
+                    Ok(list @ Value::Array(_)) => labels(Some(&list)),
+                    _ => labels(body(ask)?.get("labels")),
+                };
+                let number = number.parse().map_err(|_| not_found("/issues/labels"))?;
+                let replace = *method == Method::PUT;
+                self.label_issue(ask, route, index, number, |own| {
+                    if replace {
+                        own.clear();
+                    }
+                    own.extend(wanted);
+                })
+            }
+            (&Method::DELETE, ["issues", number, "labels", name]) => {
+                may_write()?;
+                let number = number.parse().map_err(|_| not_found("/issues/labels"))?;
+                let issue = self.model.content(index).issue(number);
+                if !issue.is_some_and(|issue| {
+                    issue
+                        .labels
+                        .iter()
+                        .any(|own| own.eq_ignore_ascii_case(name))
+                }) {
+                    let docs = "/issues/labels#remove-a-label-from-an-issue";
+                    return Err(problem(
+                        StatusCode::NOT_FOUND,
+                        "Label does not exist",
+                        None,
+                        docs,
+                    ));
+                }
+                self.label_issue(ask, route, index, number, |own| {
+                    own.retain(|own| !own.eq_ignore_ascii_case(name))
+                })
+            }
+            (_, ["labels", ..]) => {
+                may_write()?;
+                self.write_label(ask, route, index, rest)
+            }
+            (&Method::PUT | &Method::DELETE, ["contents", path @ ..]) if !path.is_empty() => {
+                may_write()?;
+                self.put_file(ask, route, index, actor, &path.join("/"))
+            }
+            (&Method::PUT, ["topics"]) => {
+                may_administer(permission)?;
+                let body = body(ask)?;
+                let names = body
+                    .get("names")
+                    .and_then(Value::as_array)
+                    .ok_or_else(|| not_supplied("names", "/repos/repos"))?;
+                let topics: Vec<String> = names
+                    .iter()
+                    .filter_map(Value::as_str)
+                    .map(str::to_lowercase)
+                    .collect();
+                let repository = self.model.repository_mut(index);
+                (repository.topics, repository.updated_at) = (topics.clone(), ask.now);
+                Ok(json(object! { "names": topics }))
+            }
+            (&Method::POST, ["forks"]) => {
+                let fork = self.fork(index, actor, ask.now);
+                let mut found = created(self.view(ask, &route.identity).full_repository(fork));
+                found.status = StatusCode::ACCEPTED;
+                Ok(found)
+            }
+            (&Method::PUT, ["collaborators", login]) => {
+                may_administer(permission)?;
+                let user = self
+                    .model
+                    .find_account(login)
+                    .ok_or_else(|| not_found("/collaborators/collaborators"))?;
+                let wanted = body(ask)?;
+                let wanted = text(&wanted, "permission")
+                    .and_then(Permission::parse)
+                    .unwrap_or(Permission::Push);
+                self.set_collaborator(index, user, Some(wanted));
+                Ok(no_content())
+            }
+            (&Method::DELETE, ["collaborators", login]) => {
+                may_administer(permission)?;
+                let user = self
+                    .model
+                    .find_account(login)
+                    .ok_or_else(|| not_found("/collaborators/collaborators"))?;
+                self.set_collaborator(index, user, None);
+                Ok(no_content())
+            }
+            _ => Err(not_found("/repos/repos")),
+        }
+    }
+
+    fn show_comment(
+        &self,
+        ask: &Ask<'_>,
+        route: &Route,
+        index: RepositoryIndex,
+        id: u64,
+    ) -> Result<Value, Refusal> {
+        let comment = self
+            .model
+            .content(index)
+            .comments
+            .iter()
+            .find(|comment| comment.id == id);
+        let comment = comment.ok_or_else(|| not_found("/issues/comments"))?;
+        Ok(self.view(ask, &route.identity).comment(index, comment))
+    }
+
+    fn show_issue(
+        &self,
+        ask: &Ask<'_>,
+        route: &Route,
+        index: RepositoryIndex,
+        number: u64,
+    ) -> Result<Value, Refusal> {
+        let issue = self
+            .model
+            .content(index)
+            .issue(number)
+            .ok_or_else(|| not_found(super::issues::DOCS))?;
+        Ok(self.view(ask, &route.identity).issue(index, issue))
+    }
+
+    fn patch_repository(&mut self, ask: &Ask<'_>, route: &Route, index: RepositoryIndex) -> Reply {
+        let docs = "/repos/repos#update-a-repository";
+        let body = body(ask)?;
+        if let Some(name) = text(&body, "name") {
+            let owner = self.model.repository(index).owner;
+            self.move_repository(index, owner, name, ask.now)
+                .map_err(|_| invalid("Repository", "name", "already_exists", docs))?;
+        }
+        if let Some(branch) = text(&body, "default_branch") {
+            if !self.model.content(index).branches.contains_key(branch) {
+                return Err(invalid("Repository", "default_branch", "invalid", docs));
+            }
+            self.model.repository_mut(index).default_branch = branch.to_owned();
+        }
+        let repository = self.model.repository_mut(index);
+        if let Some(value) = body.get("description") {
+            repository.description = value.as_str().map(str::to_owned);
+        }
+        if let Some(value) = body.get("homepage") {
+            repository.homepage = value.as_str().map(str::to_owned);
+        }
+        let flag = |key: &str, slot: &mut bool| {
+            *slot = body.get(key).and_then(Value::as_bool).unwrap_or(*slot)
+        };
+        flag("private", &mut repository.private);
+        flag("archived", &mut repository.archived);
+        flag("has_issues", &mut repository.has_issues);
+        repository.updated_at = ask.now;
+        Ok(json(self.view(ask, &route.identity).full_repository(index)))
+    }
+
+    fn post_issue(
+        &mut self,
+        ask: &Ask<'_>,
+        route: &Route,
+        index: RepositoryIndex,
+        author: AccountIndex,
+        permission: Permission,
+    ) -> Reply {
+        let docs = "/issues/issues#create-an-issue";
+        if !self.model.repository(index).has_issues {
+            return Err(problem(
+                StatusCode::GONE,
+                "Issues has been disabled in this repository.",
+                None,
+                docs,
+            ));
+        }
+        let body = body(ask)?;
+        let title = required(&body, "title", docs)?;
+        if title.trim().is_empty() {
+            return Err(invalid("Issue", "title", "missing_field", docs));
+        }
+        let mut new = NewIssue {
+            title: title.to_owned(),
+            body: text(&body, "body").map(str::to_owned),
+            ..NewIssue::default()
+        };
+        // Without push access these are silently dropped.
+        if permission >= Permission::Push {
+            new.labels = labels(body.get("labels"));
+            new.assignee = self.assignee(&body, docs)?.flatten();
+            new.milestone = body.get("milestone").and_then(Value::as_u64);
+        }
+        let number = self.open_issue(index, author, new, ask.now);
+        self.show_issue(ask, route, index, number).map(created)
+    }
+
+    /// Outer `None` = not mentioned, inner `None` = nobody.
+    fn assignee(&self, body: &Body, docs: &str) -> Result<Option<Option<AccountIndex>>, Refusal> {
+        let first = body
+            .get("assignees")
+            .and_then(Value::as_array)
+            .map(|list| list.first());
+        let Some(given) = first.or_else(|| body.get("assignee").map(Some)) else {
+            return Ok(None);
+        };
+        match given.and_then(Value::as_str) {
+            None => Ok(Some(None)),
+            Some(login) => match self.model.find_account(login) {
+                Some(user) => Ok(Some(Some(user))),
+                None => Err(invalid("Issue", "assignees", "invalid", docs)),
+            },
+        }
+    }
+
+    fn patch_issue(
+        &mut self,
+        ask: &Ask<'_>,
+        route: &Route,
+        index: RepositoryIndex,
+        number: u64,
+    ) -> Reply {
+        let docs = "/issues/issues#update-an-issue";
+        let body = body(ask)?;
+        let assignee = self.assignee(&body, docs)?;
+        let state = match text(&body, "state") {
+            Some("open") => Some(IssueState::Open),
+            Some("closed") => Some(IssueState::Closed),
+            Some(_) => return Err(invalid("Issue", "state", "invalid", docs)),
+            None => None,
+        };
+        let content = self.edit(index);
+        if body.contains_key("labels") {
+            for name in labels(body.get("labels")) {
+                add_label(content, &name, "ededed", None);
+            }
+        }
+        let issue = content.issue_mut(number).ok_or_else(|| not_found(docs))?;
+        if let Some(title) = text(&body, "title") {
+            issue.title = title.to_owned();
+        }
+        if let Some(value) = body.get("body") {
+            issue.body = value.as_str().map(str::to_owned);
+        }
+        if body.contains_key("labels") {
+            issue.labels = labels(body.get("labels"));
+        }
+        if let Some(value) = body.get("milestone") {
+            issue.milestone = value.as_u64();
+        }
+        if let Some(assignee) = assignee {
+            issue.assignee = assignee;
+        }
+        issue.updated_at = ask.now;
+        if let Some(state) = state {
+            self.set_issue_state(index, number, state, ask.now);
+        }
+        self.show_issue(ask, route, index, number).map(json)
+    }
+
+    fn label_issue(
+        &mut self,
+        ask: &Ask<'_>,
+        route: &Route,
+        index: RepositoryIndex,
+        number: u64,
+        change: impl FnOnce(&mut Vec<String>),
+    ) -> Reply {
+        let content = self.edit(index);
+        let issue = content
+            .issue_mut(number)
+            .ok_or_else(|| not_found("/issues/labels"))?;
+        change(&mut issue.labels);
+        let mut seen = std::collections::HashSet::new();
+        issue
+            .labels
+            .retain(|label| seen.insert(label.to_lowercase()));
+        issue.updated_at = ask.now;
+        for label in issue.labels.clone() {
+            add_label(content, &label, "ededed", None);
+        }
+        let issue = self
+            .model
+            .content(index)
+            .issue(number)
+            .ok_or_else(|| not_found("/issues/labels"))?;
+        Ok(json(
+            self.view(ask, &route.identity)
+                .labels_of(index, issue)
+                .into(),
+        ))
+    }
+
+    fn write_label(
+        &mut self,
+        ask: &Ask<'_>,
+        route: &Route,
+        index: RepositoryIndex,
+        rest: &[&str],
+    ) -> Reply {
+        let docs = "/issues/labels#create-a-label";
+        let body = body(ask)?;
+        let color = text(&body, "color").unwrap_or("ededed");
+        if color.len() != 6 || !color.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(invalid("Label", "color", "invalid", docs));
+        }
+        let description = text(&body, "description").map(str::to_owned);
+        let (name, status) = match (ask.method, rest) {
+            (&Method::POST, ["labels"]) => {
+                let name = required(&body, "name", docs)?;
+                if !add_label(self.edit(index), name, color, description) {
+                    return Err(invalid("Label", "name", "already_exists", docs));
+                }
+                (name.to_owned(), StatusCode::CREATED)
+            }
+            (&Method::PATCH, ["labels", old]) => {
+                let new = text(&body, "new_name").unwrap_or(old).to_owned();
+                let content = self.edit(index);
+                let label = content
+                    .labels
+                    .iter_mut()
+                    .find(|label| label.name.eq_ignore_ascii_case(old));
+                let label = label.ok_or_else(|| not_found(docs))?;
+                let before = std::mem::replace(&mut label.name, new.clone());
+                if body.contains_key("color") {
+                    label.color = color.to_owned();
+                }
+                if description.is_some() {
+                    label.description = description;
+                }
+                for issue in &mut content.issues {
+                    issue
+                        .labels
+                        .iter_mut()
+                        .filter(|own| **own == before)
+                        .for_each(|own| own.clone_from(&new));
+                }
+                (new, StatusCode::OK)
+            }
+            (&Method::DELETE, ["labels", name]) => {
+                let content = self.edit(index);
+                let before = content.labels.len();
+                content
+                    .labels
+                    .retain(|label| !label.name.eq_ignore_ascii_case(name));
+                if content.labels.len() == before {
+                    return Err(not_found(docs));
+                }
+                for issue in &mut content.issues {
+                    issue.labels.retain(|own| !own.eq_ignore_ascii_case(name));
+                }
+                return Ok(no_content());
+            }
+            _ => return Err(not_found(docs)),
+        };
+        let label = self
+            .model
+            .content(index)
+            .labels
+            .iter()
+            .find(|label| label.name == name);
+        let label = label.ok_or_else(|| not_found(docs))?;
+        let mut found = created(self.view(ask, &route.identity).label(index, label));
+        if status == StatusCode::OK {
+            found = Found {
+                status,
+                headers: Vec::new(),
+                ..found
+            };
+        }
+        Ok(found)
+    }
+}
+
+fn may_administer(permission: Permission) -> Result<(), Refusal> {
+    if permission >= Permission::Admin {
+        Ok(())
+    } else {
+        Err(must_have_rights("/repos/repos"))
+    }
+}
+
+impl Universe {
+    fn put_file(
+        &mut self,
+        ask: &Ask<'_>,
+        route: &Route,
+        index: RepositoryIndex,
+        actor: AccountIndex,
+        path: &str,
+    ) -> Reply {
+        let remove = *ask.method == Method::DELETE;
+        let docs = "/repos/contents#create-or-update-file-contents";
+        let body = body(ask)?;
+        let message = required(&body, "message", docs)?;
+        let branch = text(&body, "branch")
+            .unwrap_or(&self.model.repository(index).default_branch)
+            .to_owned();
+        let content = self.model.content(index);
+        let tip = content
+            .branches
+            .get(&branch)
+            .and_then(|tip| content.objects.commits.get(tip));
+        if tip.is_none() && !content.branches.is_empty() {
+            return Err(problem(
+                StatusCode::NOT_FOUND,
+                &format!("Branch {branch} not found"),
+                None,
+                docs,
+            ));
+        }
+        let old = tip.and_then(|tip| content.objects.files(&tip.tree).remove(path));
+        match (&old, text(&body, "sha")) {
+            (Some(_), None) => return Err(not_supplied("sha", docs)),
+            (Some(old), Some(given)) if old != given => {
+                let message = format!("{path} does not match {given}");
+                return Err(problem(StatusCode::CONFLICT, &message, None, docs));
+            }
+            (None, _) if remove => return Err(not_found(docs)),
+            _ => {}
+        }
+        let fresh = if remove {
+            None
+        } else {
+            let encoded: String = required(&body, "content", docs)?
+                .split_whitespace()
+                .collect();
+            let decoded = base64::engine::general_purpose::STANDARD.decode(encoded);
+            Some(decoded.map_err(|_| unprocessable("content is not valid Base64", docs))?)
+        };
+        let commit = self.push(
+            index,
+            &branch,
+            actor,
+            &[(path.to_owned(), fresh)],
+            message,
+            ask.now,
+        );
+        let view = self.view(ask, &route.identity);
+        let content = self.model.content(index);
+        let commit = content
+            .objects
+            .commits
+            .get(&commit)
+            .ok_or_else(|| not_found(docs))?;
+        let file = content.objects.files(&commit.tree).remove(path);
+        let shown = file.map(|sha| {
+            let mut file = view.file(index, path, &sha, &branch);
+            super::object::without(&mut file, "content");
+            super::object::without(&mut file, "encoding");
+            file
+        });
+        let mut found =
+            json(object! { "content": shown, "commit": view.git_commit(index, commit) });
+        if old.is_none() {
+            found.status = StatusCode::CREATED;
+        }
+        Ok(found)
+    }
+}
