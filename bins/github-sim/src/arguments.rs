@@ -1,8 +1,9 @@
 //! The command line, and the simulator that it asks for.
 
 use clap::Parser;
-use github_sim::{SimClock, Simulator, SimulatorBuilder, Switches, TokenSpec};
+use github_sim::{Scale, SimClock, Simulator, SimulatorBuilder, Switches, TokenSpec};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// Offline simulator of api.github.com with GitHub's real rules; GET /_sim/ explains its controls.
 #[derive(Debug, Parser)]
@@ -14,6 +15,12 @@ pub(crate) struct Arguments {
     /// The universe depends on this number alone.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// How much is generated: empty, small, medium or large.
+    #[arg(long, default_value = "small")]
+    scale: Scale,
+    /// A folder of frozen answers to put over what is generated.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
     /// A token that is known from the start, e.g. ghp_mine=octocat; may be repeated.
     #[arg(long, value_name = "TOKEN=LOGIN", value_parser = token)]
     pub(crate) token: Vec<TokenSpec>,
@@ -35,9 +42,14 @@ impl Arguments {
     pub(crate) fn builder(&self) -> Result<SimulatorBuilder, String> {
         let builder = Simulator::builder()
             .seed(self.seed)
+            .scale(self.scale)
             .listen(self.listen)
             .clock(SimClock::real())
             .switches(self.switches()?);
+        let builder = match &self.data {
+            Some(folder) => builder.data(folder),
+            None => builder,
+        };
         Ok(if self.own_urls {
             builder.own_urls()
         } else {

@@ -4,6 +4,8 @@ mod arguments;
 
 use arguments::Arguments;
 use clap::Parser;
+use github_sim::StartError;
+use std::error::Error as _;
 use std::process::ExitCode;
 
 /// sysexits.h: the command was used incorrectly.
@@ -34,8 +36,15 @@ async fn main() -> ExitCode {
     let sim = match builder.start().await {
         Ok(sim) => sim,
         Err(error) => {
-            eprintln!("github-sim: cannot listen on {}: {error}", arguments.listen);
-            return ExitCode::FAILURE;
+            let cause = error.source().map(ToString::to_string).unwrap_or_default();
+            let text = format!("{error}: {cause}");
+            return match error {
+                StartError::Load(_) => usage(&text),
+                _ => {
+                    eprintln!("github-sim: {text}");
+                    ExitCode::FAILURE
+                }
+            };
         }
     };
     let mut tokens = Vec::new();

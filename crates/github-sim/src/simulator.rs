@@ -10,12 +10,14 @@ use crate::front::{Front, Parts};
 use crate::quota::Bucket;
 use crate::server;
 use crate::switches::Switches;
+use crate::universe::{LoadError, Scale, Universe, UniverseOptions};
 use crate::utility::InstallationSpec;
 use crate::world::World;
 use serde_json::Value;
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -31,6 +33,19 @@ enum Urls {
     Own,
 }
 
+/// Why a simulator did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    #[error("cannot listen on {address}")]
+    Listen {
+        address: SocketAddr,
+        source: io::Error,
+    },
+    #[error("cannot load the data")]
+    Load(#[source] LoadError),
+}
+
 /// Settings of a simulator that is not running yet.
 pub struct SimulatorBuilder {
     seed: u64,
@@ -39,6 +54,8 @@ pub struct SimulatorBuilder {
     listen: SocketAddr,
     urls: Urls,
     keep_requests: usize,
+    scale: Scale,
+    data: Option<PathBuf>,
     world: Option<Box<dyn World>>,
 }
 
@@ -95,6 +112,20 @@ impl SimulatorBuilder {
         self
     }
 
+    /// How much is generated. Default [`Scale::Small`].
+    #[must_use]
+    pub fn scale(mut self, scale: Scale) -> Self {
+        self.scale = scale;
+        self
+    }
+
+    /// Put a folder of frozen answers over the generated universe; with [`Scale::Empty`] there is nothing else.
+    #[must_use]
+    pub fn data(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.data = Some(folder.into());
+        self
+    }
+
     /// Simulate this world instead of a generated universe.
     #[must_use]
     pub fn world(mut self, world: impl World) -> Self {
@@ -105,11 +136,16 @@ impl SimulatorBuilder {
     /// Binds the address and serves on the current tokio runtime.
     ///
     /// # Errors
-    /// The address cannot be bound.
-    pub async fn start(self) -> io::Result<Simulator> {
-        let listener = TcpListener::bind(self.listen).await?;
-        let address = listener.local_addr()?;
-        let world = self.world.unwrap_or_else(|| generated(self.seed));
+    /// The address cannot be bound, or the folder of data cannot be read.
+    pub async fn start(mut self) -> Result<Simulator, StartError> {
+        let world = match self.world.take() {
+            Some(world) => world,
+            None => Box::new(self.universe().map_err(StartError::Load)?),
+        };
+        let address = self.listen;
+        let refused = |source| StartError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(refused)?;
+        let address = listener.local_addr().map_err(refused)?;
         let front = Arc::new(Front::new(Parts {
             clock: self.clock,
             seed: self.seed,
@@ -129,6 +165,21 @@ impl SimulatorBuilder {
             stop,
             serving,
         })
+    }
+}
+
+impl SimulatorBuilder {
+    /// Everything generated lies before the clock's first second, so that feeds are as young as they should be.
+    fn universe(&self) -> Result<Universe, LoadError> {
+        let mut universe = Universe::generate(&UniverseOptions {
+            seed: self.seed,
+            scale: self.scale,
+            epoch: self.clock.now(),
+        });
+        if let Some(folder) = &self.data {
+            universe.load_over(folder)?;
+        }
+        Ok(universe)
     }
 }
 
@@ -156,6 +207,8 @@ impl Simulator {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             urls: Urls::GitHub,
             keep_requests: 0,
+            scale: Scale::default(),
+            data: None,
             world: None,
         }
     }
@@ -320,32 +373,4 @@ impl Simulator {
             panic!("{error}");
         }
     }
-}
-
-/// A world in which nothing exists but GitHub itself.
-#[derive(Debug)]
-struct Void;
-
-impl World for Void {
-    fn answer(&mut self, _ask: &crate::answer::Ask<'_>) -> crate::answer::Answer {
-        crate::answer::Answer::Problem {
-            status: http::StatusCode::NOT_FOUND,
-            message: "Not Found".to_owned(),
-            errors: None,
-            documentation_url: crate::problems::REST_DOCUMENTATION.to_owned(),
-            resource: "core",
-        }
-    }
-
-    fn control(&mut self, _change: &Value, _now: i64) -> Result<Value, String> {
-        Err("nothing exists here that could change".to_owned())
-    }
-
-    fn user_id(&self, _login: &str) -> Option<u64> {
-        None
-    }
-}
-
-fn generated(_seed: u64) -> Box<dyn World> {
-    Box::new(Void)
 }

@@ -13,3 +13,4 @@ mod http2;
 mod limits;
 mod tiny;
 mod vectors;
+mod whole;
