@@ -15,13 +15,17 @@ fn main() -> ExitCode {
     exit::run("github-mirror", || {
         let mut arguments: Arguments = exit::parse_arguments()?;
         if arguments.print_config_docs {
-            let page = reference().map_err(|error| Failure::start("configuration page").because(error))?;
+            let page =
+                reference().map_err(|error| Failure::start("configuration page").because(error))?;
             print!("{page}");
             return Ok(());
         }
         let flags = arguments.flags();
         let loaded = load::<Config>(&SPEC, arguments.config.as_deref(), flags)?;
-        loaded.value.check().map_err(|error| Failure::usage("configuration").because(error))?;
+        loaded
+            .value
+            .check()
+            .map_err(|error| Failure::usage("configuration").because(error))?;
         if arguments.print_config {
             print!("{}", print_config(&SPEC, &loaded));
         }
@@ -35,7 +39,8 @@ fn main() -> ExitCode {
 async fn run(config: Config) -> Result<(), Failure> {
     let logs = logs::start(config.log.format, &config.log.level)
         .map_err(|error| Failure::usage("log.level").because(error))?;
-    let metrics = Metrics::new("github-mirror").map_err(|error| Failure::start("metrics").because(error))?;
+    let metrics =
+        Metrics::new("github-mirror").map_err(|error| Failure::start("metrics").because(error))?;
     let shutdown = Shutdown::new();
     let parts = Parts {
         metrics,
@@ -43,16 +48,23 @@ async fn run(config: Config) -> Result<(), Failure> {
         readiness: shutdown.readiness(),
         clock: Arc::new(SystemClock),
     };
-    let mirror = Mirror::new(&config, parts).map_err(|error: BuildError| match error.is_config() {
-        true => Failure::usage("configuration").because(error),
-        false => Failure::start("cannot start").because(error),
-    })?;
+    let mirror =
+        Mirror::new(&config, parts).map_err(|error: BuildError| match error.is_config() {
+            true => Failure::usage("configuration").because(error),
+            false => Failure::start("cannot start").because(error),
+        })?;
     let server = Server::bind(&config, mirror)?;
-    shutdown.follow_signals().map_err(|error| Failure::start("signals").because(error))?;
+    shutdown
+        .follow_signals()
+        .map_err(|error| Failure::start("signals").because(error))?;
     for address in server.addresses() {
         tracing::info!(%address, upstream = config.upstream, "listening");
     }
     let report = server.run(shutdown).await;
-    tracing::info!(finished = report.finished, aborted = report.aborted, "drained");
+    tracing::info!(
+        finished = report.finished,
+        aborted = report.aborted,
+        "drained"
+    );
     Ok(())
 }

@@ -11,7 +11,10 @@ pub(crate) enum Admission {
     /// Answered here.
     Local(Local),
     /// Goes to the upstream under this target.
-    Forward { target: PathAndQuery, dialect: Dialect },
+    Forward {
+        target: PathAndQuery,
+        dialect: Dialect,
+    },
     /// Goes nowhere.
     Reject(Rejection),
 }
@@ -75,7 +78,10 @@ pub(crate) fn admit(
     if *method == Method::CONNECT {
         return Admission::Reject(Rejection::Target);
     }
-    let Some(target) = uri.path_and_query().filter(|target| target.path().starts_with('/')) else {
+    let Some(target) = uri
+        .path_and_query()
+        .filter(|target| target.path().starts_with('/'))
+    else {
         return Admission::Reject(Rejection::Target);
     };
     if has_dot_segment(target.path()) {
@@ -108,7 +114,9 @@ fn local(path: &str) -> Option<Local> {
 /// Enterprise paths to dotcom ones: `/api/v3/x` is `/x`, `/api/graphql` is `/graphql`.
 fn translate(target: &PathAndQuery) -> (PathAndQuery, Dialect) {
     let text = target.as_str();
-    let rest = text.strip_prefix("/api/v3").filter(|rest| rest.is_empty() || rest.starts_with(['/', '?']));
+    let rest = text
+        .strip_prefix("/api/v3")
+        .filter(|rest| rest.is_empty() || rest.starts_with(['/', '?']));
     let translated = match rest {
         Some("") => Some("/".to_owned()),
         Some(rest) if rest.starts_with('?') => Some(format!("/{rest}")),
@@ -150,7 +158,9 @@ fn host_is_sound(version: Version, uri: &Uri, headers: &HeaderMap) -> bool {
         return false;
     }
     match first {
-        Some(host) => Authority::try_from(host.as_bytes()).is_ok_and(|host| !host.as_str().contains('@')),
+        Some(host) => {
+            Authority::try_from(host.as_bytes()).is_ok_and(|host| !host.as_str().contains('@'))
+        }
         // HTTP/2 names the authority in the target; HTTP/1.0 needs none.
         None => version != Version::HTTP_11 || uri.authority().is_some(),
     }
@@ -169,9 +179,10 @@ mod tests {
         let uri: Uri = target.parse().unwrap();
         let admission = admit(&method, Version::HTTP_11, &uri, &headers);
         let expected = match expected {
-            Ok((target, dialect)) => {
-                Admission::Forward { target: target.parse().unwrap(), dialect }
-            }
+            Ok((target, dialect)) => Admission::Forward {
+                target: target.parse().unwrap(),
+                dialect,
+            },
             Err(admission) => admission,
         };
         assert_eq!(admission, expected, "{method} {target}");
@@ -182,14 +193,46 @@ mod tests {
         use Dialect::{Dotcom, Enterprise};
         let get = Method::GET;
         check(get.clone(), "/", Ok(("/", Dotcom)));
-        check(get.clone(), "/repos/o/r?b=1&b=%31", Ok(("/repos/o/r?b=1&b=%31", Dotcom)));
-        check(get.clone(), "http://evil.example/repos/o/r", Ok(("/repos/o/r", Dotcom)));
-        check(get.clone(), "//evil.example/repos", Ok(("//evil.example/repos", Dotcom)));
-        check(get.clone(), "/repos/o/r/contents/a%2Fb", Ok(("/repos/o/r/contents/a%2Fb", Dotcom)));
-        check(get.clone(), "/repos/o/.github", Ok(("/repos/o/.github", Dotcom)));
-        check(get.clone(), "/repos/o/r...x", Ok(("/repos/o/r...x", Dotcom)));
-        check(get.clone(), "/repos/o/r/compare/a...b", Ok(("/repos/o/r/compare/a...b", Dotcom)));
-        check(get.clone(), "/api/v3/repos/o/r?x=y", Ok(("/repos/o/r?x=y", Enterprise)));
+        check(
+            get.clone(),
+            "/repos/o/r?b=1&b=%31",
+            Ok(("/repos/o/r?b=1&b=%31", Dotcom)),
+        );
+        check(
+            get.clone(),
+            "http://evil.example/repos/o/r",
+            Ok(("/repos/o/r", Dotcom)),
+        );
+        check(
+            get.clone(),
+            "//evil.example/repos",
+            Ok(("//evil.example/repos", Dotcom)),
+        );
+        check(
+            get.clone(),
+            "/repos/o/r/contents/a%2Fb",
+            Ok(("/repos/o/r/contents/a%2Fb", Dotcom)),
+        );
+        check(
+            get.clone(),
+            "/repos/o/.github",
+            Ok(("/repos/o/.github", Dotcom)),
+        );
+        check(
+            get.clone(),
+            "/repos/o/r...x",
+            Ok(("/repos/o/r...x", Dotcom)),
+        );
+        check(
+            get.clone(),
+            "/repos/o/r/compare/a...b",
+            Ok(("/repos/o/r/compare/a...b", Dotcom)),
+        );
+        check(
+            get.clone(),
+            "/api/v3/repos/o/r?x=y",
+            Ok(("/repos/o/r?x=y", Enterprise)),
+        );
         check(get.clone(), "/api/v3", Ok(("/", Enterprise)));
         check(get.clone(), "/api/v3?x", Ok(("/?x", Enterprise)));
         check(get.clone(), "/api/v35", Ok(("/api/v35", Dotcom)));
@@ -205,9 +248,20 @@ mod tests {
         check(Method::HEAD, "/readyz?x", local(Local::Ready));
         check(Method::GET, "/metrics", local(Local::Metrics));
         check(Method::GET, "/_mirror/nothing", local(Local::Unknown));
-        check(Method::CONNECT, "evil.example:443", reject(Rejection::Target));
+        check(
+            Method::CONNECT,
+            "evil.example:443",
+            reject(Rejection::Target),
+        );
         check(Method::OPTIONS, "*", reject(Rejection::Target));
-        for path in ["/..", "/a/../b", "/a/./b", "/%2e%2E/b", "/a/.%2e", "/api/v3/../../admin"] {
+        for path in [
+            "/..",
+            "/a/../b",
+            "/a/./b",
+            "/%2e%2E/b",
+            "/a/.%2e",
+            "/api/v3/../../admin",
+        ] {
             check(Method::GET, path, reject(Rejection::DotSegment));
         }
     }

@@ -23,7 +23,11 @@ pub struct MirrorBody {
 enum Kind {
     Whole(Bytes),
     Engine(Engine),
-    Rewriting { body: Engine, rewriter: Box<Rewriter>, state: State },
+    Rewriting {
+        body: Engine,
+        rewriter: Box<Rewriter>,
+        state: State,
+    },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -52,16 +56,29 @@ impl Drop for Place {
 
 impl MirrorBody {
     pub(crate) fn whole(bytes: impl Into<Bytes>) -> Self {
-        Self { kind: Kind::Whole(bytes.into()), _place: None }
+        Self {
+            kind: Kind::Whole(bytes.into()),
+            _place: None,
+        }
     }
 
     pub(crate) fn engine(body: Engine) -> Self {
-        Self { kind: Kind::Engine(body), _place: None }
+        Self {
+            kind: Kind::Engine(body),
+            _place: None,
+        }
     }
 
     pub(crate) fn rewriting(body: Engine, rewriter: Rewriter) -> Self {
         let rewriter = Box::new(rewriter);
-        Self { kind: Kind::Rewriting { body, rewriter, state: State::Streaming }, _place: None }
+        Self {
+            kind: Kind::Rewriting {
+                body,
+                rewriter,
+                state: State::Streaming,
+            },
+            _place: None,
+        }
     }
 
     pub(crate) fn holding(mut self, place: Place) -> Self {
@@ -82,7 +99,11 @@ impl Body for MirrorBody {
             Kind::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Kind::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Kind::Engine(body) => Pin::new(body).poll_frame(context),
-            Kind::Rewriting { body, rewriter, state } => loop {
+            Kind::Rewriting {
+                body,
+                rewriter,
+                state,
+            } => loop {
                 if *state == State::Ended {
                     return Poll::Ready(None);
                 }

@@ -28,6 +28,7 @@ pub struct Config {
     pub cache: CacheConfig,
     pub upstream_http: UpstreamHttpConfig,
     pub limits: LimitsConfig,
+    pub users: UsersConfig,
 }
 
 /// When callers without `Authorization` are served unasked.
@@ -86,6 +87,13 @@ pub struct LimitsConfig {
     pub max_in_flight: usize,
 }
 
+/// Who may use the mirror.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UsersConfig {
+    pub allowed: Vec<String>,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -102,13 +110,17 @@ impl Default for Config {
             cache: CacheConfig::default(),
             upstream_http: UpstreamHttpConfig::default(),
             limits: LimitsConfig::default(),
+            users: UsersConfig::default(),
         }
     }
 }
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { format: Format::Text, level: "info".to_owned() }
+        Self {
+            format: Format::Text,
+            level: "info".to_owned(),
+        }
     }
 }
 
@@ -144,22 +156,13 @@ impl Default for LimitsConfig {
     }
 }
 
-/// Kept names of older programs that mean something this version cannot do yet. Refusing them beats ignoring them:
-/// whoever sets `GITHUB_USERS` expects nobody else to get in.
-const fn refused(name: &'static str, why: &'static str) -> (&'static str, &'static str) {
-    (name, why)
-}
-
-const USERS: (&str, &str) =
-    refused("GITHUB_USERS", "it to be unset: this version does not validate users");
-
 /// Prefix, kept names and secrets.
 pub const SPEC: Spec<'static> = Spec {
     prefix: "GITHUB_MIRROR_",
     aliases: &[
         Alias::text("GITHUB_MIRROR_URL", "public_url"),
         Alias::text("CACHE_TYPE", "cache.type"),
-        Alias { name: USERS.0, key: "users.allowed", read: |_| Err(USERS.1) },
+        Alias::list("GITHUB_USERS", "users.allowed"),
     ],
     secrets: &[],
 };
@@ -180,11 +183,20 @@ impl Config {
     /// # Errors
     /// The first contradiction, naming the key.
     pub fn check(&self) -> Result<(), ConfigProblem> {
-        let problem = |key, problem: &str| Err(ConfigProblem { key, problem: problem.to_owned() });
+        let problem = |key, problem: &str| {
+            Err(ConfigProblem {
+                key,
+                problem: problem.to_owned(),
+            })
+        };
         if let Some(url) = &self.public_url {
             check_base_url("public_url", url)?;
         }
         check_base_url("upstream", &self.upstream)?;
+        if !self.users.allowed.is_empty() {
+            // Whoever sets it expects nobody else to get in: refusing beats ignoring.
+            return problem("users.allowed", "this version does not validate users");
+        }
         match (&self.tls.cert_file, &self.tls.key_file) {
             (Some(_), None) => return problem("tls.key_file", "needed with tls.cert_file"),
             (None, Some(_)) => return problem("tls.cert_file", "needed with tls.key_file"),
@@ -192,12 +204,30 @@ impl Config {
         }
         let positive = [
             ("cache.max_bytes", self.cache.max_bytes),
-            ("cache.max_cacheable_body_bytes", self.cache.max_cacheable_body_bytes as u64),
-            ("upstream_http.connect_timeout_seconds", self.upstream_http.connect_timeout_seconds),
-            ("upstream_http.response_timeout_seconds", self.upstream_http.response_timeout_seconds),
-            ("upstream_http.body_idle_timeout_seconds", self.upstream_http.body_idle_timeout_seconds),
-            ("limits.max_header_bytes", self.limits.max_header_bytes as u64),
-            ("limits.header_read_timeout_seconds", self.limits.header_read_timeout_seconds),
+            (
+                "cache.max_cacheable_body_bytes",
+                self.cache.max_cacheable_body_bytes as u64,
+            ),
+            (
+                "upstream_http.connect_timeout_seconds",
+                self.upstream_http.connect_timeout_seconds,
+            ),
+            (
+                "upstream_http.response_timeout_seconds",
+                self.upstream_http.response_timeout_seconds,
+            ),
+            (
+                "upstream_http.body_idle_timeout_seconds",
+                self.upstream_http.body_idle_timeout_seconds,
+            ),
+            (
+                "limits.max_header_bytes",
+                self.limits.max_header_bytes as u64,
+            ),
+            (
+                "limits.header_read_timeout_seconds",
+                self.limits.header_read_timeout_seconds,
+            ),
             ("limits.max_connections", self.limits.max_connections as u64),
             ("limits.max_in_flight", self.limits.max_in_flight as u64),
         ];
@@ -209,7 +239,12 @@ impl Config {
 }
 
 fn check_base_url(key: &'static str, text: &str) -> Result<(), ConfigProblem> {
-    let problem = |problem: &str| Err(ConfigProblem { key, problem: problem.to_owned() });
+    let problem = |problem: &str| {
+        Err(ConfigProblem {
+            key,
+            problem: problem.to_owned(),
+        })
+    };
     let Ok(uri) = text.parse::<http::Uri>() else {
         return problem("is not a url");
     };
@@ -217,10 +252,16 @@ fn check_base_url(key: &'static str, text: &str) -> Result<(), ConfigProblem> {
         Some("http" | "https") => {}
         _ => return problem("must begin with http:// or https://"),
     }
-    if uri.authority().is_none_or(|authority| authority.host().is_empty()) {
+    if uri
+        .authority()
+        .is_none_or(|authority| authority.host().is_empty())
+    {
         return problem("must name a host");
     }
-    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+    if uri
+        .authority()
+        .is_some_and(|authority| authority.as_str().contains('@'))
+    {
         return problem("must not hold credentials");
     }
     if uri.query().is_some() || text.contains('#') {
@@ -239,7 +280,13 @@ mod tests {
         config.check().unwrap();
         assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
         assert_eq!(config.upstream, "https://api.github.com");
-        assert_eq!((config.cache.max_bytes, config.cache.max_cacheable_body_bytes), (256 << 20, 8 << 20));
+        assert_eq!(
+            (
+                config.cache.max_bytes,
+                config.cache.max_cacheable_body_bytes
+            ),
+            (256 << 20, 8 << 20)
+        );
     }
 
     #[test]
@@ -250,11 +297,33 @@ mod tests {
             change(&mut config);
             assert_eq!(config.check().unwrap_err().to_string(), expected);
         }
-        check(|config| config.upstream = "ftp://x".into(), "upstream: must begin with http:// or https://");
-        check(|config| config.upstream = "https://".into(), "upstream: is not a url");
-        check(|config| config.upstream = "https://a:b@c".into(), "upstream: must not hold credentials");
-        check(|config| config.public_url = Some("http://m/?q".into()), "public_url: must have neither query nor fragment");
-        check(|config| config.tls.cert_file = Some("c".into()), "tls.key_file: needed with tls.cert_file");
-        check(|config| config.limits.max_in_flight = 0, "limits.max_in_flight: must be at least 1");
+        check(
+            |config| config.upstream = "ftp://x".into(),
+            "upstream: must begin with http:// or https://",
+        );
+        check(
+            |config| config.upstream = "https://".into(),
+            "upstream: is not a url",
+        );
+        check(
+            |config| config.upstream = "https://a:b@c".into(),
+            "upstream: must not hold credentials",
+        );
+        check(
+            |config| config.public_url = Some("http://m/?q".into()),
+            "public_url: must have neither query nor fragment",
+        );
+        check(
+            |config| config.tls.cert_file = Some("c".into()),
+            "tls.key_file: needed with tls.cert_file",
+        );
+        check(
+            |config| config.users.allowed = vec!["octocat".into()],
+            "users.allowed: this version does not validate users",
+        );
+        check(
+            |config| config.limits.max_in_flight = 0,
+            "limits.max_in_flight: must be at least 1",
+        );
     }
 }

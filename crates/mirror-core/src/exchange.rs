@@ -39,12 +39,20 @@ struct Asked {
 
 impl Exchange {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { started: Instant::now(), at: shared.clock.now(), shared }
+        Self {
+            started: Instant::now(),
+            at: shared.clock.now(),
+            shared,
+        }
     }
 
     pub(crate) async fn answer(self, request: Request<Incoming>) -> Response<MirrorBody> {
-        let admission =
-            admit(request.method(), request.version(), request.uri(), request.headers());
+        let admission = admit(
+            request.method(),
+            request.version(),
+            request.uri(),
+            request.headers(),
+        );
         match admission {
             Admission::Local(local) => self.local(local, request.method()),
             Admission::Reject(rejection) => self.refused(&Problem::Rejected(rejection)),
@@ -75,20 +83,32 @@ impl Exchange {
                     ReadinessState::Ready => StatusCode::OK,
                     _ => StatusCode::SERVICE_UNAVAILABLE,
                 };
-                (status, "text/plain; charset=utf-8", state.as_str().to_owned())
+                (
+                    status,
+                    "text/plain; charset=utf-8",
+                    state.as_str().to_owned(),
+                )
             }
             Local::Metrics => match self.shared.metrics.render() {
                 Ok(text) => (StatusCode::OK, service_runtime::metrics::CONTENT_TYPE, text),
                 Err(error) => {
                     tracing::error!(%error, "metrics cannot be shown");
                     let status = StatusCode::INTERNAL_SERVER_ERROR;
-                    (status, "text/plain; charset=utf-8", "metrics cannot be shown".to_owned())
+                    (
+                        status,
+                        "text/plain; charset=utf-8",
+                        "metrics cannot be shown".to_owned(),
+                    )
                 }
             },
             Local::Unknown => return Problem::NoSuchPage.answer(),
         };
         let length = text.len();
-        let body = if *method == Method::HEAD { MirrorBody::whole("") } else { MirrorBody::whole(text) };
+        let body = if *method == Method::HEAD {
+            MirrorBody::whole("")
+        } else {
+            MirrorBody::whole(text)
+        };
         let mut answer = Response::new(body);
         *answer.status_mut() = status;
         let headers = answer.headers_mut();
@@ -148,7 +168,10 @@ impl Exchange {
     }
 
     fn unreachable(&self, error: &Error, asked: &Asked) -> Response<MirrorBody> {
-        let problem = Problem::Unreachable { upstream: &self.shared.upstream, error };
+        let problem = Problem::Unreachable {
+            upstream: &self.shared.upstream,
+            error,
+        };
         let mut answer = problem.answer();
         tell(error.report(), answer.headers_mut());
         self.account(asked, error.report(), answer.status());
@@ -164,7 +187,9 @@ impl Exchange {
         body: ConditionalBody<ResponseBody>,
         base: &Base,
     ) -> MirrorBody {
-        let Base::Url(base) = base else { return MirrorBody::engine(body) };
+        let Base::Url(base) = base else {
+            return MirrorBody::engine(body);
+        };
         let origins = &self.shared.origins;
         origins.rewrite_headers(headers, base);
         if !self.shared.rewrite_bodies {
@@ -211,8 +236,12 @@ impl Exchange {
         let elapsed = self.started.elapsed();
         let shared = &*self.shared;
         let upstream = asked.upstream_time.total();
-        shared.instruments.answered(report, &asked.method, status, elapsed, upstream);
-        let Some(log) = &shared.access_log else { return };
+        shared
+            .instruments
+            .answered(report, &asked.method, status, elapsed, upstream);
+        let Some(log) = &shared.access_log else {
+            return;
+        };
         let x_cache = XCache::of(report.outcome);
         let detail = report.detail().unwrap_or("none");
         let route = report.route.template();
@@ -236,7 +265,9 @@ impl Exchange {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let Some(value) = headers.get(CONTENT_TYPE) else { return false };
+    let Some(value) = headers.get(CONTENT_TYPE) else {
+        return false;
+    };
     // The one that almost every answer has.
     value.as_bytes().starts_with(b"application/json")
         || MediaType::parse(value).is_ok_and(|media| media.is_json())

@@ -7,17 +7,17 @@ use github_conditional::{Collapse, CredentialClass, Event, Fingerprint, Inspect,
 use github_upstream::ledger::Window;
 use github_upstream::{SharedLedger, UpstreamEvent};
 use http::{Method, StatusCode};
-use service_runtime::{Clock, Metrics};
 use service_runtime::metrics::opentelemetry::KeyValue;
 use service_runtime::metrics::{CounterFamily, HistogramFamily, Labels};
+use service_runtime::{Clock, Metrics};
 
 use crate::outcome::XCache;
 use crate::problem::Problem;
 
 /// Upper ends of the latency buckets, in seconds: the kept ones, and finer ones below.
 const LATENCY_BUCKETS: &[f64] = &[
-    0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75,
-    1.0, 2.5, 5.0, 10.0,
+    0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.2, 0.3, 0.4, 0.5,
+    0.75, 1.0, 2.5, 5.0, 10.0,
 ];
 
 /// The method label; anything else is one value, because clients invent methods.
@@ -193,7 +193,8 @@ impl Instruments {
         self.requests.add(&labels, 1);
         self.latency.record(&labels, elapsed.as_secs_f64());
         if report.collapse == Collapse::Leader {
-            self.added.record(&(), elapsed.saturating_sub(upstream).as_secs_f64());
+            self.added
+                .record(&(), elapsed.saturating_sub(upstream).as_secs_f64());
         } else {
             self.coalesced.add(&(), 1);
         }
@@ -211,7 +212,9 @@ impl Instruments {
     /// Counts what happens upstream.
     pub(crate) fn called(&self, event: &UpstreamEvent<'_>) {
         let (class, latency) = match event {
-            UpstreamEvent::Answered { status, latency, .. } => {
+            UpstreamEvent::Answered {
+                status, latency, ..
+            } => {
                 let class = match status.as_u16() {
                     304 => "304",
                     200..=299 => "2xx",
@@ -221,7 +224,9 @@ impl Instruments {
                 };
                 (class, latency)
             }
-            UpstreamEvent::Failed { reason, latency, .. } => {
+            UpstreamEvent::Failed {
+                reason, latency, ..
+            } => {
                 self.failures.add(&Word("reason", reason.as_str()), 1);
                 ("none", latency)
             }
@@ -231,7 +236,8 @@ impl Instruments {
             }
             _ => return,
         };
-        self.upstream.record(&Word("status", class), latency.as_secs_f64());
+        self.upstream
+            .record(&Word("status", class), latency.as_secs_f64());
     }
 
     /// Counts a request that went nowhere.
@@ -250,7 +256,8 @@ impl Instruments {
                 self.store_errors.add(&labels, 1);
             }
             Event::Verified { verification, .. } => {
-                self.verifications.add(&Word("result", verification.as_str()), 1);
+                self.verifications
+                    .add(&Word("result", verification.as_str()), 1);
             }
             Event::Probed(probe) => self.probes.add(&Word("result", probe.as_str()), 1),
             Event::Dropped(dropped) => self.dropped.add(&Word("reason", dropped.as_str()), 1),
@@ -323,7 +330,9 @@ fn saved(report: &Report) -> Option<&'static str> {
         Outcome::Fresh(_) => Some("fresh"),
         Outcome::Stale(_) => Some("stale"),
         // GitHub charges callers without credentials for a 304.
-        Outcome::Revalidated(kind) if report.class != CredentialClass::Anonymous => Some(kind.as_str()),
+        Outcome::Revalidated(kind) if report.class != CredentialClass::Anonymous => {
+            Some(kind.as_str())
+        }
         _ => None,
     }
 }

@@ -10,7 +10,9 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use cache_backends::{MemoryLimits, MemoryStore};
-use github_conditional::{Conditional, ConditionalLayer, Entry, Event, Freshness, Inspect, Options};
+use github_conditional::{
+    Conditional, ConditionalLayer, Entry, Event, Freshness, Inspect, Options,
+};
 use github_upstream::{BaseUrl, BaseUrlError, Upstream, UpstreamEvent, UpstreamOptions, WallClock};
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -93,13 +95,22 @@ impl Mirror {
     /// When a setting is wrong, a file unreadable, or the system gives no randomness.
     pub fn new(config: &Config, parts: Parts) -> Result<Self, BuildError> {
         config.check()?;
-        let Parts { metrics, access_log, readiness, clock } = parts;
+        let Parts {
+            metrics,
+            access_log,
+            readiness,
+            clock,
+        } = parts;
         let instruments = Arc::new(Instruments::new(&metrics));
         let upstream = upstream(config, &clock, &instruments)?;
         let layer = layer(config, &clock, &instruments)?;
         gauges(&metrics, &layer.inspect());
         crate::metrics::quota_gauges(&metrics, upstream.ledger(), &clock);
-        let scheme = if config.tls.cert_file.is_some() { "https" } else { "http" };
+        let scheme = if config.tls.cert_file.is_some() {
+            "https"
+        } else {
+            "http"
+        };
         let origin = config.upstream.trim_end_matches('/');
         Ok(Self(Arc::new(Shared {
             inspect: layer.inspect(),
@@ -140,7 +151,10 @@ fn upstream(
 ) -> Result<Upstream, BuildError> {
     let http = &config.upstream_http;
     let mut options = UpstreamOptions::default();
-    options.base_url = config.upstream.parse::<BaseUrl>().map_err(BuildError::BaseUrl)?;
+    options.base_url = config
+        .upstream
+        .parse::<BaseUrl>()
+        .map_err(BuildError::BaseUrl)?;
     options.connect_timeout = Duration::from_secs(http.connect_timeout_seconds);
     options.response_timeout = Duration::from_secs(http.response_timeout_seconds);
     options.body_idle_timeout = Duration::from_secs(http.body_idle_timeout_seconds);
@@ -186,7 +200,9 @@ fn layer(
 
 impl fmt::Debug for Mirror {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Mirror").field("upstream", &self.0.upstream).finish_non_exhaustive()
+        f.debug_struct("Mirror")
+            .field("upstream", &self.0.upstream)
+            .finish_non_exhaustive()
     }
 }
 

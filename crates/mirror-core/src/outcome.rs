@@ -74,7 +74,10 @@ impl XCache {
 
 /// Says in the headers how the answer was made.
 pub(crate) fn tell(report: &Report, headers: &mut HeaderMap) {
-    headers.insert(X_CACHE, HeaderValue::from_static(XCache::of(report.outcome).as_str()));
+    headers.insert(
+        X_CACHE,
+        HeaderValue::from_static(XCache::of(report.outcome).as_str()),
+    );
     // GitHub's own edge may have said something before; ours is added to the list (RFC 9211 §2).
     headers.append(CACHE_STATUS, report.cache_status(NAME).to_header_value());
     if let Some(age) = report.age {
@@ -93,22 +96,78 @@ mod tests {
         #[track_caller]
         fn check(outcome: Outcome, expected: &str, label: &str) {
             let value = XCache::of(outcome);
-            assert_eq!((value.as_str(), value.log_label()), (expected, label), "{outcome:?}");
+            assert_eq!(
+                (value.as_str(), value.log_label()),
+                (expected, label),
+                "{outcome:?}"
+            );
         }
-        check(Outcome::Revalidated(ValidatorKind::Predicted), "ONLINE_HIT", "CACHE_HIT");
-        check(Outcome::Fresh(FreshReason::Fresh), "ONLINE_HIT", "CACHE_HIT");
-        check(Outcome::Fetched(Storing::Recorded), "ONLINE_MISS", "CACHE_MISS");
-        check(Outcome::Changed(Storing::Status), "ONLINE_MISS", "CACHE_MISS");
-        check(Outcome::Bypassed(BypassReason::Method), "ONLINE_MISS", "CACHE_MISS");
+        check(
+            Outcome::Revalidated(ValidatorKind::Predicted),
+            "ONLINE_HIT",
+            "CACHE_HIT",
+        );
+        check(
+            Outcome::Fresh(FreshReason::Fresh),
+            "ONLINE_HIT",
+            "CACHE_HIT",
+        );
+        check(
+            Outcome::Fetched(Storing::Recorded),
+            "ONLINE_MISS",
+            "CACHE_MISS",
+        );
+        check(
+            Outcome::Changed(Storing::Status),
+            "ONLINE_MISS",
+            "CACHE_MISS",
+        );
+        check(
+            Outcome::Bypassed(BypassReason::Method),
+            "ONLINE_MISS",
+            "CACHE_MISS",
+        );
         check(Outcome::ClientConfirmed, "ONLINE_MISS", "CACHE_MISS");
         check(Outcome::NotCached, "ONLINE_MISS", "CACHE_MISS");
-        check(Outcome::Stale(Trouble::RateLimited), "RATE_LIMITED_HIT", "CACHE_HIT");
-        check(Outcome::Stale(Trouble::ServerError), "API_ERROR_HIT", "CACHE_HIT");
-        check(Outcome::Stale(Trouble::Timeout), "API_TIMEOUT_HIT", "CACHE_HIT");
-        check(Outcome::Stale(Trouble::Connection), "API_CONNECTION_ERROR_HIT", "CACHE_HIT");
-        check(Outcome::Refused(Trouble::RateLimited), "RATE_LIMITED_MISS", "CACHE_MISS");
-        check(Outcome::Refused(Trouble::ServerError), "API_ERROR_MISS", "CACHE_MISS");
-        check(Outcome::Failed(Trouble::Timeout), "API_TIMEOUT_MISS", "CACHE_MISS");
-        check(Outcome::Failed(Trouble::Connection), "API_CONNECTION_ERROR_MISS", "CACHE_MISS");
+        check(
+            Outcome::Stale(Trouble::RateLimited),
+            "RATE_LIMITED_HIT",
+            "CACHE_HIT",
+        );
+        check(
+            Outcome::Stale(Trouble::ServerError),
+            "API_ERROR_HIT",
+            "CACHE_HIT",
+        );
+        check(
+            Outcome::Stale(Trouble::Timeout),
+            "API_TIMEOUT_HIT",
+            "CACHE_HIT",
+        );
+        check(
+            Outcome::Stale(Trouble::Connection),
+            "API_CONNECTION_ERROR_HIT",
+            "CACHE_HIT",
+        );
+        check(
+            Outcome::Refused(Trouble::RateLimited),
+            "RATE_LIMITED_MISS",
+            "CACHE_MISS",
+        );
+        check(
+            Outcome::Refused(Trouble::ServerError),
+            "API_ERROR_MISS",
+            "CACHE_MISS",
+        );
+        check(
+            Outcome::Failed(Trouble::Timeout),
+            "API_TIMEOUT_MISS",
+            "CACHE_MISS",
+        );
+        check(
+            Outcome::Failed(Trouble::Connection),
+            "API_CONNECTION_ERROR_MISS",
+            "CACHE_MISS",
+        );
     }
 }

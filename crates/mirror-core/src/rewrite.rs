@@ -38,7 +38,11 @@ impl Origins {
             origins.push(Box::from(upstream));
         }
         let public_url = public_url.map(|url| Box::from(url.trim_end_matches('/')));
-        Self { upstream: origins, public_url, scheme }
+        Self {
+            upstream: origins,
+            public_url,
+            scheme,
+        }
     }
 
     pub(crate) fn replaced(&self) -> &[Box<str>] {
@@ -50,11 +54,17 @@ impl Origins {
         if let Some(url) = &self.public_url {
             return Base::Url(format!("{url}{}", dialect.prefix()));
         }
-        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let host = headers
+            .get(header::HOST)
+            .and_then(|host| host.to_str().ok());
         let Some(host) = host.or_else(|| uri.authority().map(Authority::as_str)) else {
             return Base::Unchanged;
         };
-        let names_github = |origin: &str| origin.split_once("://").is_some_and(|(_, rest)| rest == host);
+        let names_github = |origin: &str| {
+            origin
+                .split_once("://")
+                .is_some_and(|(_, rest)| rest == host)
+        };
         if dialect == Dialect::Dotcom && names_github(GITHUB) {
             return Base::Unchanged;
         }
@@ -67,8 +77,11 @@ impl Origins {
             if !headers.contains_key(&name) {
                 continue;
             }
-            let lines: Vec<HeaderValue> =
-                headers.get_all(&name).iter().map(|line| self.rewrite_value(line, base)).collect();
+            let lines: Vec<HeaderValue> = headers
+                .get_all(&name)
+                .iter()
+                .map(|line| self.rewrite_value(line, base))
+                .collect();
             headers.remove(&name);
             for line in lines {
                 headers.append(name.clone(), line);
@@ -77,14 +90,20 @@ impl Origins {
     }
 
     fn rewrite_value(&self, value: &HeaderValue, base: &str) -> HeaderValue {
-        let Ok(mut text) = value.to_str().map(str::to_owned) else { return value.clone() };
+        let Ok(mut text) = value.to_str().map(str::to_owned) else {
+            return value.clone();
+        };
         for origin in &self.upstream {
             let mut rewritten = String::with_capacity(text.len() + 32);
             let mut rest = text.as_str();
             while let Some(at) = rest.find(&**origin) {
                 let after = &rest[at + origin.len()..];
                 rewritten.push_str(&rest[..at]);
-                rewritten.push_str(if json::ends_origin(after.bytes().next()) { base } else { origin });
+                rewritten.push_str(if json::ends_origin(after.bytes().next()) {
+                    base
+                } else {
+                    origin
+                });
                 rest = after;
             }
             rewritten.push_str(rest);
@@ -109,13 +128,36 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert(header::HOST, HeaderValue::from_static(host));
             let origins = origins("http://127.0.0.1:9", public_url);
-            assert_eq!(origins.base(&Uri::from_static("/x"), &headers, dialect), expected);
+            assert_eq!(
+                origins.base(&Uri::from_static("/x"), &headers, dialect),
+                expected
+            );
         }
         let url = |text: &str| Base::Url(text.to_owned());
-        check(None, "mirror:8080", Dialect::Dotcom, url("http://mirror:8080"));
-        check(None, "mirror:8080", Dialect::Enterprise, url("http://mirror:8080/api/v3"));
-        check(Some("https://gh.corp/"), "mirror:8080", Dialect::Dotcom, url("https://gh.corp"));
-        check(Some("https://gh.corp/x"), "m", Dialect::Enterprise, url("https://gh.corp/x/api/v3"));
+        check(
+            None,
+            "mirror:8080",
+            Dialect::Dotcom,
+            url("http://mirror:8080"),
+        );
+        check(
+            None,
+            "mirror:8080",
+            Dialect::Enterprise,
+            url("http://mirror:8080/api/v3"),
+        );
+        check(
+            Some("https://gh.corp/"),
+            "mirror:8080",
+            Dialect::Dotcom,
+            url("https://gh.corp"),
+        );
+        check(
+            Some("https://gh.corp/x"),
+            "m",
+            Dialect::Enterprise,
+            url("https://gh.corp/x/api/v3"),
+        );
         check(None, "api.github.com", Dialect::Dotcom, Base::Unchanged);
     }
 
@@ -125,8 +167,14 @@ mod tests {
         let mut headers = HeaderMap::new();
         let link = "<https://api.github.com/repositories/1/x?page=2>; rel=\"next\", <http://127.0.0.1:9/x>; rel=\"last\", <https://docs.github.com/rest>; rel=\"deprecation\"";
         headers.insert(LINK, HeaderValue::from_static(link));
-        headers.append(LINK, HeaderValue::from_static("<https://api.github.community/x>; rel=\"y\""));
-        headers.insert(LOCATION, HeaderValue::from_static("https://api.github.com/repositories/1"));
+        headers.append(
+            LINK,
+            HeaderValue::from_static("<https://api.github.community/x>; rel=\"y\""),
+        );
+        headers.insert(
+            LOCATION,
+            HeaderValue::from_static("https://api.github.com/repositories/1"),
+        );
         origins.rewrite_headers(&mut headers, "http://mirror");
         let lines: Vec<_> = headers.get_all(LINK).iter().collect();
         assert_eq!(

@@ -55,8 +55,18 @@ impl Server {
     /// Serves until `shutdown`, then drains.
     pub async fn run(self, shutdown: Shutdown) -> DrainReport {
         shutdown.readiness().set_ready();
-        let drain = Drain { shutdown, grace: self.grace, limit: self.limit };
+        let drain = Drain {
+            shutdown,
+            grace: self.grace,
+            limit: self.limit,
+        };
         let mirror = self.mirror;
-        serve(self.listeners, move |_peer| mirror.service(), self.limits, drain).await
+        serve(
+            self.listeners,
+            move |_peer| mirror.service(),
+            self.limits,
+            drain,
+        )
+        .await
     }
 }

@@ -60,7 +60,11 @@ where
             request.extensions_mut().insert(caller);
         }
         let time = request.extensions().get::<UpstreamTime>().cloned();
-        TimedFuture { started: Instant::now(), time, inner: self.0.call(request) }
+        TimedFuture {
+            started: Instant::now(),
+            time,
+            inner: self.0.call(request),
+        }
     }
 }
 

@@ -9,9 +9,21 @@ const fn doc<'a>(key: &'a str, unit: &'a str, meaning: &'a str) -> KeyDoc<'a> {
 }
 
 const KEYS: &[KeyDoc<'static>] = &[
-    doc("listen", "address:port", "Where clients connect over TCP. Port 0 takes a free one."),
-    doc("unix", "path", "A Unix socket to listen on as well, for `gh config set http_unix_socket`."),
-    doc("upstream", "url", "The API behind the mirror. A path in it is put before every request's path."),
+    doc(
+        "listen",
+        "address:port",
+        "Where clients connect over TCP. Port 0 takes a free one.",
+    ),
+    doc(
+        "unix",
+        "path",
+        "A Unix socket to listen on as well, for `gh config set http_unix_socket`.",
+    ),
+    doc(
+        "upstream",
+        "url",
+        "The API behind the mirror. A path in it is put before every request's path.",
+    ),
     doc(
         "public_url",
         "url",
@@ -27,31 +39,92 @@ const KEYS: &[KeyDoc<'static>] = &[
         "rfc9111, revalidate",
         "Requests without `Authorization`: served unasked while fresh, because GitHub charges them for a 304; or asked about every time.",
     ),
-    doc("drain_seconds", "seconds", "After SIGTERM: how long requests in flight may take before they are cut off."),
+    doc(
+        "drain_seconds",
+        "seconds",
+        "After SIGTERM: how long requests in flight may take before they are cut off.",
+    ),
     doc(
         "drain_grace_seconds",
         "seconds",
         "After SIGTERM: how long the listeners still accept while `/readyz` already fails, so that a load balancer can leave.",
     ),
-    doc("log.format", "text, json", "The form of log lines. The path is shown, never the query."),
-    doc("log.level", "off, error, warn, info, debug, trace", "How much is logged besides the line per request."),
-    doc("tls.cert_file", "path", "PEM certificate chain: the TCP listener speaks TLS (HTTP/1.1 and HTTP/2)."),
-    doc("tls.key_file", "path", "PEM private key of `tls.cert_file`."),
+    doc(
+        "log.format",
+        "text, json",
+        "The form of log lines. The path is shown, never the query.",
+    ),
+    doc(
+        "log.level",
+        "off, error, warn, info, debug, trace",
+        "How much is logged besides the line per request.",
+    ),
+    doc(
+        "tls.cert_file",
+        "path",
+        "PEM certificate chain: the TCP listener speaks TLS (HTTP/1.1 and HTTP/2).",
+    ),
+    doc(
+        "tls.key_file",
+        "path",
+        "PEM private key of `tls.cert_file`.",
+    ),
     doc("cache.type", "in-memory", "Where entries live."),
-    doc("cache.max_bytes", "bytes", "What all entries together may take. Beyond it the least valuable are evicted."),
+    doc(
+        "cache.max_bytes",
+        "bytes",
+        "What all entries together may take. Beyond it the least valuable are evicted.",
+    ),
     doc(
         "cache.max_cacheable_body_bytes",
         "bytes",
         "Bodies up to this size are stored. Larger ones stream through in flat memory.",
     ),
-    doc("upstream_http.connect_timeout_seconds", "seconds", "How long a connection to the upstream may take, TLS included."),
-    doc("upstream_http.response_timeout_seconds", "seconds", "How long the upstream may take until its answer begins. GitHub itself gives up after 10 s."),
-    doc("upstream_http.body_idle_timeout_seconds", "seconds", "How long the upstream may pause within a body. After that the answer is broken off and not stored."),
-    doc("upstream_http.ca_file", "path", "PEM certificates to trust for the upstream besides the public ones."),
-    doc("limits.max_header_bytes", "bytes", "Request line and headers. Above it: 431."),
-    doc("limits.header_read_timeout_seconds", "seconds", "How long a client may take for a request's head; idle connections close after it."),
-    doc("limits.max_connections", "connections", "Above it new connections wait to be accepted."),
-    doc("limits.max_in_flight", "requests", "Above it: 503 with `Retry-After`."),
+    doc(
+        "upstream_http.connect_timeout_seconds",
+        "seconds",
+        "How long a connection to the upstream may take, TLS included.",
+    ),
+    doc(
+        "upstream_http.response_timeout_seconds",
+        "seconds",
+        "How long the upstream may take until its answer begins. GitHub itself gives up after 10 s.",
+    ),
+    doc(
+        "upstream_http.body_idle_timeout_seconds",
+        "seconds",
+        "How long the upstream may pause within a body. After that the answer is broken off and not stored.",
+    ),
+    doc(
+        "upstream_http.ca_file",
+        "path",
+        "PEM certificates to trust for the upstream besides the public ones.",
+    ),
+    doc(
+        "limits.max_header_bytes",
+        "bytes",
+        "Request line and headers. Above it: 431.",
+    ),
+    doc(
+        "limits.header_read_timeout_seconds",
+        "seconds",
+        "How long a client may take for a request's head; idle connections close after it.",
+    ),
+    doc(
+        "limits.max_connections",
+        "connections",
+        "Above it new connections wait to be accepted.",
+    ),
+    doc(
+        "users.allowed",
+        "logins",
+        "Must be empty: this version does not validate users, and refuses to start as if it did.",
+    ),
+    doc(
+        "limits.max_in_flight",
+        "requests",
+        "Above it: 503 with `Retry-After`.",
+    ),
 ];
 
 /// docs/configuration.md.

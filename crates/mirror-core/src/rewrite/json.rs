@@ -13,7 +13,10 @@ const MAX_LOOKAHEAD_BYTES: usize = 4096;
 
 /// May this byte follow an origin, so that it is the whole origin and not the beginning of a longer host?
 pub(crate) fn ends_origin(next: Option<u8>) -> bool {
-    matches!(next, None | Some(b'/' | b'"' | b'?' | b'#' | b'{' | b'\\' | b'>' | b';' | b',' | b' '))
+    matches!(
+        next,
+        None | Some(b'/' | b'"' | b'?' | b'#' | b'{' | b'\\' | b'>' | b';' | b',' | b' ')
+    )
 }
 
 /// Finds the origins in JSON.
@@ -36,8 +39,11 @@ enum Place {
 
 impl Finders {
     fn new(origins: &[Box<str>]) -> Self {
-        let pattern = |origin: &Box<str>| Finder::new(format!("\"{origin}").as_bytes()).into_owned();
-        Self { patterns: origins.iter().map(pattern).collect() }
+        let pattern =
+            |origin: &Box<str>| Finder::new(format!("\"{origin}").as_bytes()).into_owned();
+        Self {
+            patterns: origins.iter().map(pattern).collect(),
+        }
     }
 
     /// The next match at or after `from`: where its quote stands, and the length of the origin.
@@ -50,7 +56,11 @@ impl Finders {
     }
 
     fn longest(&self) -> usize {
-        self.patterns.iter().map(|pattern| pattern.needle().len()).max().unwrap_or(0)
+        self.patterns
+            .iter()
+            .map(|pattern| pattern.needle().len())
+            .max()
+            .unwrap_or(0)
     }
 }
 
@@ -73,7 +83,10 @@ fn judge(text: &[u8], at: usize, length: usize, before: Option<u8>, end: End) ->
             Place::Value
         };
     };
-    match text[closing + 1..].iter().find(|byte| !byte.is_ascii_whitespace()) {
+    match text[closing + 1..]
+        .iter()
+        .find(|byte| !byte.is_ascii_whitespace())
+    {
         Some(b':') => Place::Other,
         None if end == End::Open => Place::Unknown,
         _ => Place::Value,
@@ -141,7 +154,12 @@ pub(crate) struct Rewriter {
 
 impl Rewriter {
     pub(crate) fn new(origins: &[Box<str>], base: String) -> Self {
-        Self { finders: Finders::new(origins), base, held: BytesMut::new(), before: None }
+        Self {
+            finders: Finders::new(origins),
+            base,
+            held: BytesMut::new(),
+            before: None,
+        }
     }
 
     /// Takes a chunk and gives what is certain so far.
@@ -226,10 +244,19 @@ mod tests {
 
     #[test]
     fn values_are_rewritten() {
-        check(r#"{"url":"https://api.github.com/users/a"}"#, r#"{"url":"http://mirror:8080/users/a"}"#);
+        check(
+            r#"{"url":"https://api.github.com/users/a"}"#,
+            r#"{"url":"http://mirror:8080/users/a"}"#,
+        );
         check(r#"["https://api.github.com"]"#, r#"["http://mirror:8080"]"#);
-        check(r#""https://api.github.com/x{/y}""#, r#""http://mirror:8080/x{/y}""#);
-        check(r#"{"u":"https://api.github.com{?since}"}"#, r#"{"u":"http://mirror:8080{?since}"}"#);
+        check(
+            r#""https://api.github.com/x{/y}""#,
+            r#""http://mirror:8080/x{/y}""#,
+        );
+        check(
+            r#"{"u":"https://api.github.com{?since}"}"#,
+            r#"{"u":"http://mirror:8080{?since}"}"#,
+        );
         check(
             r#"{"a" : "http://127.0.0.1:9/x" , "b":["https://api.github.com/1","https://api.github.com/2"]}"#,
             r#"{"a" : "http://mirror:8080/x" , "b":["http://mirror:8080/1","http://mirror:8080/2"]}"#,

@@ -22,21 +22,42 @@ async fn miss_hit_other_token_rotated_token() {
     let miss = rig.get(REPO, &a).await;
     miss.check(200, "ONLINE_MISS", "fwd=miss; fwd-status=200; stored");
     let hit = rig.get(REPO, &a).await;
-    hit.check(200, "ONLINE_HIT", "fwd=stale; fwd-status=304; detail=own-tag");
+    hit.check(
+        200,
+        "ONLINE_HIT",
+        "fwd=stale; fwd-status=304; detail=own-tag",
+    );
     assert_eq!(hit.body, miss.body);
     assert_eq!(hit.header("etag"), miss.header("etag"));
-    assert_eq!(hit.header("content-type"), "application/json; charset=utf-8");
-    assert_eq!(hit.header("x-ratelimit-used"), "1", "the headers are those of the 304");
+    assert_eq!(
+        hit.header("content-type"),
+        "application/json; charset=utf-8"
+    );
+    assert_eq!(
+        hit.header("x-ratelimit-used"),
+        "1",
+        "the headers are those of the 304"
+    );
     assert_eq!(hit.header("age"), "0");
 
     let other = rig.get(REPO, &b).await;
-    other.check(200, "ONLINE_HIT", "fwd=stale; fwd-status=304; detail=predicted");
+    other.check(
+        200,
+        "ONLINE_HIT",
+        "fwd=stale; fwd-status=304; detail=predicted",
+    );
     assert_eq!(other.body, miss.body);
-    assert_ne!(other.header("etag"), miss.header("etag"), "each token has its own tag");
+    assert_ne!(
+        other.header("etag"),
+        miss.header("etag"),
+        "each token has its own tag"
+    );
     let rotated = rig.sim.rotate_token(&b);
-    rig.get(REPO, &rotated)
-        .await
-        .check(200, "ONLINE_HIT", "fwd=stale; fwd-status=304; detail=predicted");
+    rig.get(REPO, &rotated).await.check(
+        200,
+        "ONLINE_HIT",
+        "fwd=stale; fwd-status=304; detail=predicted",
+    );
     assert_eq!((rig.upstream(200), rig.quota_used()), (1, 1));
 }
 
@@ -44,7 +65,11 @@ async fn miss_hit_other_token_rotated_token() {
 async fn a_change_costs_one_request_for_all_tokens() {
     let rig = Rig::new().await;
     rig.shelf.put(REPO, &json!({"v": 1}));
-    let tokens = [rig.sim.user_token("a"), rig.sim.user_token("b"), rig.sim.user_token("c")];
+    let tokens = [
+        rig.sim.user_token("a"),
+        rig.sim.user_token("b"),
+        rig.sim.user_token("c"),
+    ];
     for token in &tokens {
         rig.get(REPO, token).await;
     }
@@ -53,7 +78,10 @@ async fn a_change_costs_one_request_for_all_tokens() {
     changed.check(200, "ONLINE_MISS", "fwd=stale; fwd-status=200; stored");
     for token in &tokens {
         let reply = rig.get(REPO, token).await;
-        assert_eq!((reply.json(), reply.header("x-cache")), (json!({"v": 2}), "ONLINE_HIT"));
+        assert_eq!(
+            (reply.json(), reply.header("x-cache")),
+            (json!({"v": 2}), "ONLINE_HIT")
+        );
     }
     assert_eq!(rig.upstream(200), 2);
 }
@@ -64,7 +92,10 @@ async fn urls_are_rewritten_on_the_way_out_only() {
     rig.shelf.put("/repos/octo/hello?page=1", &repo());
     rig.shelf.link(
         "/repos/octo/hello?page=1",
-        vec![("next", "https://api.github.com/repositories/1/x?page=2".to_owned())],
+        vec![(
+            "next",
+            "https://api.github.com/repositories/1/x?page=2".to_owned(),
+        )],
     );
     let token = rig.sim.user_token("a");
     for x_cache in ["ONLINE_MISS", "ONLINE_HIT", "ONLINE_HIT"] {
@@ -72,7 +103,11 @@ async fn urls_are_rewritten_on_the_way_out_only() {
         assert_eq!(reply.header("x-cache"), x_cache);
         let url = format!("{}/repos/octo/hello", rig.url);
         assert_eq!(reply.json()["url"], url);
-        assert_eq!(reply.json()["note"], "see https://api.github.com/x", "prose is left alone");
+        assert_eq!(
+            reply.json()["note"],
+            "see https://api.github.com/x",
+            "prose is left alone"
+        );
         let link = format!("<{}/repositories/1/x?page=2>; rel=\"next\"", rig.url);
         assert_eq!(reply.header("link"), link);
         assert!(reply.header("etag").starts_with("W/\""));
@@ -81,15 +116,23 @@ async fn urls_are_rewritten_on_the_way_out_only() {
         }
     }
     let enterprise = rig.get("/api/v3/repos/octo/hello?page=1", &token).await;
-    assert_eq!(enterprise.header("x-cache"), "ONLINE_HIT", "both dialects share one entry");
-    assert_eq!(enterprise.json()["url"], format!("{}/api/v3/repos/octo/hello", rig.url));
+    assert_eq!(
+        enterprise.header("x-cache"),
+        "ONLINE_HIT",
+        "both dialects share one entry"
+    );
+    assert_eq!(
+        enterprise.json()["url"],
+        format!("{}/api/v3/repos/octo/hello", rig.url)
+    );
 
     let plain = Rig::configured(|config| config.rewrite_bodies = false).await;
     plain.shelf.put(REPO, &repo());
     let reply = plain.get(REPO, &plain.sim.user_token("a")).await;
     assert_eq!(reply.json(), repo());
 
-    let public = Rig::configured(|config| config.public_url = Some("https://gh.corp/".into())).await;
+    let public =
+        Rig::configured(|config| config.public_url = Some("https://gh.corp/".into())).await;
     public.shelf.put(REPO, &repo());
     let reply = public.get(REPO, &public.sim.user_token("a")).await;
     assert_eq!(reply.json()["url"], "https://gh.corp/repos/octo/hello");
@@ -100,12 +143,21 @@ async fn client_preconditions() {
     let rig = Rig::new().await;
     rig.shelf.put(REPO, &repo());
     let token = format!("token {}", rig.sim.user_token("a"));
-    let first = rig.send(Method::GET, REPO, &[("authorization", &token)], "").await;
+    let first = rig
+        .send(Method::GET, REPO, &[("authorization", &token)], "")
+        .await;
     let tag = first.header("etag").to_owned();
 
-    let headers = [("authorization", token.as_str()), ("if-none-match", tag.as_str())];
+    let headers = [
+        ("authorization", token.as_str()),
+        ("if-none-match", tag.as_str()),
+    ];
     let same = rig.send(Method::GET, REPO, &headers, "").await;
-    same.check(304, "ONLINE_HIT", "fwd=stale; fwd-status=304; detail=own-tag");
+    same.check(
+        304,
+        "ONLINE_HIT",
+        "fwd=stale; fwd-status=304; detail=own-tag",
+    );
     assert!(same.body.is_empty());
     assert_eq!(same.header("etag"), tag);
 
@@ -133,9 +185,16 @@ async fn a_client_that_is_ahead_of_the_mirror_pays_nothing() {
         ..Default::default()
     });
     assert!(same.is_ok());
-    let headers = [("authorization", token.as_str()), ("if-none-match", tag.as_str())];
+    let headers = [
+        ("authorization", token.as_str()),
+        ("if-none-match", tag.as_str()),
+    ];
     let reply = fresh.send(Method::GET, "/users/octo", &headers, "").await;
-    reply.check(304, "ONLINE_MISS", "fwd=miss; fwd-status=304; detail=client");
+    reply.check(
+        304,
+        "ONLINE_MISS",
+        "fwd=miss; fwd-status=304; detail=client",
+    );
     assert_eq!(fresh.quota_used(), 0);
 }
 
@@ -146,10 +205,18 @@ async fn head_is_answered_from_a_stored_get() {
     let token = format!("token {}", rig.sim.user_token("a"));
     let headers = [("authorization", token.as_str())];
     let cold = rig.send(Method::HEAD, REPO, &headers, "").await;
-    cold.check(200, "ONLINE_MISS", "fwd=bypass; fwd-status=200; detail=cold-head");
+    cold.check(
+        200,
+        "ONLINE_MISS",
+        "fwd=bypass; fwd-status=200; detail=cold-head",
+    );
     let get = rig.send(Method::GET, REPO, &headers, "").await;
     let head = rig.send(Method::HEAD, REPO, &headers, "").await;
-    head.check(200, "ONLINE_HIT", "fwd=stale; fwd-status=304; detail=own-tag");
+    head.check(
+        200,
+        "ONLINE_HIT",
+        "fwd=stale; fwd-status=304; detail=own-tag",
+    );
     assert!(head.body.is_empty());
     assert_eq!(head.header("content-length"), get.body.len().to_string());
 }
@@ -158,14 +225,20 @@ async fn head_is_answered_from_a_stored_get() {
 async fn anonymous_callers_are_served_fresh_answers_unasked() {
     let rig = Rig::new().await;
     rig.shelf.put(REPO, &json!({"id": 1}));
-    rig.anonymous(REPO).await.check(200, "ONLINE_MISS", "fwd=miss; fwd-status=200; stored");
+    rig.anonymous(REPO)
+        .await
+        .check(200, "ONLINE_MISS", "fwd=miss; fwd-status=200; stored");
     rig.sim.clock().advance(Duration::from_secs(50));
     let fresh = rig.anonymous(REPO).await;
     fresh.check(200, "ONLINE_HIT", "hit; ttl=10");
     assert_eq!(fresh.header("age"), "50");
     rig.sim.clock().advance(Duration::from_secs(11));
     let stale = rig.anonymous(REPO).await;
-    stale.check(200, "ONLINE_HIT", "fwd=stale; fwd-status=304; detail=own-tag");
+    stale.check(
+        200,
+        "ONLINE_HIT",
+        "fwd=stale; fwd-status=304; detail=own-tag",
+    );
     assert_eq!(rig.quota_used(), 2, "GitHub charges an anonymous 304");
 
     let asking = Rig::configured(|config| {
@@ -174,21 +247,38 @@ async fn anonymous_callers_are_served_fresh_answers_unasked() {
     .await;
     asking.shelf.put(REPO, &json!({"id": 1}));
     asking.anonymous(REPO).await;
-    asking.anonymous(REPO).await.check(200, "ONLINE_HIT", "fwd=stale; fwd-status=304; detail=own-tag");
+    asking.anonymous(REPO).await.check(
+        200,
+        "ONLINE_HIT",
+        "fwd=stale; fwd-status=304; detail=own-tag",
+    );
 }
 
 #[tokio::test]
 async fn a_write_ends_freshness() {
     let rig = Rig::new().await;
-    rig.shelf.put("/repos/octo/hello/issues", &json!([{"number": 1}]));
+    rig.shelf
+        .put("/repos/octo/hello/issues", &json!([{"number": 1}]));
     let target = "/repos/octo/hello/issues";
     rig.anonymous(target).await;
     let token = format!("token {}", rig.sim.user_token("a"));
-    let headers = [("authorization", token.as_str()), ("content-type", "application/json")];
-    let write = rig.send(Method::POST, target, &headers, "{\"title\":\"x\"}").await;
-    write.check(201, "ONLINE_MISS", "fwd=method; fwd-status=201; detail=method");
+    let headers = [
+        ("authorization", token.as_str()),
+        ("content-type", "application/json"),
+    ];
+    let write = rig
+        .send(Method::POST, target, &headers, "{\"title\":\"x\"}")
+        .await;
+    write.check(
+        201,
+        "ONLINE_MISS",
+        "fwd=method; fwd-status=201; detail=method",
+    );
     let asked = rig.anonymous(target).await;
-    assert!(asked.header("cache-status").contains("fwd=stale"), "{asked:?}");
+    assert!(
+        asked.header("cache-status").contains("fwd=stale"),
+        "{asked:?}"
+    );
 }
 
 #[tokio::test]
@@ -198,7 +288,11 @@ async fn an_empty_list_costs_nothing_and_grows() {
     rig.shelf.put(target, &json!([]));
     let token = rig.sim.user_token("a");
     let empty = rig.get(target, &token).await;
-    empty.check(200, "ONLINE_HIT", "fwd=stale; fwd-status=304; detail=speculative");
+    empty.check(
+        200,
+        "ONLINE_HIT",
+        "fwd=stale; fwd-status=304; detail=speculative",
+    );
     assert_eq!((empty.json(), rig.quota_used()), (json!([]), 0));
     rig.shelf.put(target, &json!([{"n": 1}]));
     let grown = rig.get(target, &token).await;
@@ -209,24 +303,43 @@ async fn an_empty_list_costs_nothing_and_grows() {
 #[tokio::test]
 async fn a_full_last_page_notices_that_the_list_has_grown() {
     let rig = Rig::new().await;
-    let (one, two) = ("/repos/octo/hello/issues?per_page=2", "/repos/octo/hello/issues?per_page=2&page=2");
+    let (one, two) = (
+        "/repos/octo/hello/issues?per_page=2",
+        "/repos/octo/hello/issues?per_page=2&page=2",
+    );
     rig.shelf.put(one, &json!([{"n": 1}, {"n": 2}]));
     rig.shelf.put(two, &json!([]));
     let token = rig.sim.user_token("a");
     rig.get(one, &token).await;
     let last = rig.get(one, &token).await;
-    last.check(200, "ONLINE_HIT", "fwd=stale; fwd-status=304; detail=own-tag");
+    last.check(
+        200,
+        "ONLINE_HIT",
+        "fwd=stale; fwd-status=304; detail=own-tag",
+    );
     assert!(!last.headers.contains_key("link"));
     assert_eq!(rig.quota_used(), 1, "looking behind the page was free");
 
     rig.shelf.put(two, &json!([{"n": 3}]));
-    rig.shelf.link(one, vec![("next", format!("https://api.github.com{two}"))]);
+    rig.shelf
+        .link(one, vec![("next", format!("https://api.github.com{two}"))]);
     let grown = rig.get(one, &token).await;
-    grown.check(200, "ONLINE_HIT", "fwd=stale; fwd-status=304; detail=own-tag");
-    let next = format!("<{}{two}>; rel=\"next\", <{}{two}>; rel=\"last\"", rig.url, rig.url);
+    grown.check(
+        200,
+        "ONLINE_HIT",
+        "fwd=stale; fwd-status=304; detail=own-tag",
+    );
+    let next = format!(
+        "<{}{two}>; rel=\"next\", <{}{two}>; rel=\"last\"",
+        rig.url, rig.url
+    );
     assert_eq!(grown.header("link"), next);
     assert_eq!(rig.quota_used(), 2, "the new page itself");
-    rig.get(two, &token).await.check(200, "ONLINE_HIT", "fwd=stale; fwd-status=304; detail=own-tag");
+    rig.get(two, &token).await.check(
+        200,
+        "ONLINE_HIT",
+        "fwd=stale; fwd-status=304; detail=own-tag",
+    );
     assert_eq!(rig.get(one, &token).await.header("link"), next);
     assert_eq!(rig.quota_used(), 2);
 }
@@ -235,7 +348,10 @@ async fn a_full_last_page_notices_that_the_list_has_grown() {
 async fn local_paths() {
     let rig = Rig::new().await;
     let health = rig.anonymous("/healthz").await;
-    assert_eq!((health.status.as_u16(), &health.body[..]), (200, &b"OK"[..]));
+    assert_eq!(
+        (health.status.as_u16(), &health.body[..]),
+        (200, &b"OK"[..])
+    );
     assert_eq!(rig.anonymous("/readyz").await.status, 200);
     assert_eq!(rig.anonymous("/_mirror/status").await.status, 404);
     rig.shelf.put(REPO, &repo());
@@ -252,7 +368,10 @@ async fn local_paths() {
     ] {
         assert!(metrics.contains(line), "no {line} in\n{metrics}");
     }
-    assert!(metrics.contains("github_mirror_quota_remaining{fingerprint="), "{metrics}");
+    assert!(
+        metrics.contains("github_mirror_quota_remaining{fingerprint="),
+        "{metrics}"
+    );
 }
 
 #[tokio::test]
@@ -265,5 +384,9 @@ async fn sigterm_turns_readiness_off_and_finishes_what_is_in_flight() {
     assert_eq!(reply.status, 200, "still accepted during the grace");
     rig.shutdown.begin();
     let report = rig.serving.await.unwrap();
-    assert_eq!(report.finished + report.aborted, 1, "the client's one idle connection");
+    assert_eq!(
+        report.finished + report.aborted,
+        1,
+        "the client's one idle connection"
+    );
 }

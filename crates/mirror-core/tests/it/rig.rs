@@ -74,7 +74,9 @@ impl Shelf {
     }
 
     pub fn git_object(&self, path: &str, id: &str) {
-        self.change(path, |resource| resource.tag = TagRule::GitObject(id.to_owned()));
+        self.change(path, |resource| {
+            resource.tag = TagRule::GitObject(id.to_owned())
+        });
     }
 
     pub fn answer(&self, path: &str, answer: Answer) {
@@ -90,15 +92,20 @@ impl Shelf {
     fn change(&self, path: &str, change: impl FnOnce(&mut Resource)) {
         let mut shelved = self.0.lock().unwrap();
         shelved.revision += 1;
-        change(shelved.resources.entry(path.to_owned()).or_insert_with(|| Resource {
-            body: Bytes::from_static(b"{}"),
-            personal: BTreeMap::new(),
-            hidden_from: HashSet::new(),
-            link: Vec::new(),
-            tag: TagRule::Formula,
-            status: StatusCode::OK,
-            answer: None,
-        }));
+        change(
+            shelved
+                .resources
+                .entry(path.to_owned())
+                .or_insert_with(|| Resource {
+                    body: Bytes::from_static(b"{}"),
+                    personal: BTreeMap::new(),
+                    hidden_from: HashSet::new(),
+                    link: Vec::new(),
+                    tag: TagRule::Formula,
+                    status: StatusCode::OK,
+                    answer: None,
+                }),
+        );
     }
 }
 
@@ -127,9 +134,17 @@ impl World for Shelf {
             return answer.clone();
         }
         let written = *ask.method != Method::GET && *ask.method != Method::HEAD;
-        let body = resource.personal.get(login).unwrap_or(&resource.body).clone();
+        let body = resource
+            .personal
+            .get(login)
+            .unwrap_or(&resource.body)
+            .clone();
         Answer::Found(Box::new(Found {
-            status: if written { StatusCode::CREATED } else { resource.status },
+            status: if written {
+                StatusCode::CREATED
+            } else {
+                resource.status
+            },
             content: Content::JsonBytes(body),
             tag: resource.tag.clone(),
             last_modified: None,
@@ -201,7 +216,10 @@ impl Reply {
     pub fn check(&self, status: u16, x_cache: &str, cache_status: &str) {
         assert_eq!(self.status, status, "{self:?}");
         assert_eq!(self.header("x-cache"), x_cache, "{self:?}");
-        assert_eq!(self.header("cache-status"), format!("github-mirror; {cache_status}"));
+        assert_eq!(
+            self.header("cache-status"),
+            format!("github-mirror; {cache_status}")
+        );
     }
 }
 
@@ -222,7 +240,10 @@ impl Rig {
         let mut switches = Switches::default();
         // Link would hold rel="deprecation" on most answers; one test of its own is enough for that.
         switches.deprecation_headers = false;
-        let builder = Simulator::builder().switches(switches).world(shelf.clone()).record_requests(1000);
+        let builder = Simulator::builder()
+            .switches(switches)
+            .world(shelf.clone())
+            .record_requests(1000);
         let sim = prepare(builder).start().await.unwrap();
         let mut config = Config::default();
         config.listen = ([127, 0, 0, 1], 0).into();
@@ -252,13 +273,22 @@ impl Rig {
         }
     }
 
-    /// A simulator without any limit on its patience.
-    pub async fn unlimited() -> Self {
-        Self::with(|_| {}, |sim| sim.switches(Switches::unlimited())).await
+    /// Without secondary limits: the simulated clock stands still, so all requests fall into one minute.
+    pub async fn unhurried() -> Self {
+        let mut switches = Switches::default();
+        switches.secondary_limits = false;
+        switches.deprecation_headers = false;
+        Self::with(|_| {}, |sim| sim.switches(switches)).await
     }
 
     pub async fn get(&self, target: &str, token: &str) -> Reply {
-        self.send(Method::GET, target, &[("authorization", &format!("token {token}"))], "").await
+        self.send(
+            Method::GET,
+            target,
+            &[("authorization", &format!("token {token}"))],
+            "",
+        )
+        .await
     }
 
     pub async fn anonymous(&self, target: &str) -> Reply {
@@ -279,10 +309,18 @@ impl Rig {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = self.client.request(request.body(Full::new(body.into())).unwrap()).await.unwrap();
+        let response = self
+            .client
+            .request(request.body(Full::new(body.into())).unwrap())
+            .await
+            .unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
-        Reply { status: parts.status, headers: parts.headers, body }
+        Reply {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+        }
     }
 
     /// Upstream answers with this status since the last reset.
