@@ -27,7 +27,7 @@ mod views;
 pub(crate) use confirmation::{Confirmation, Confirmed};
 pub(crate) use representation::{BodyDigest, Derived, Representation, Sharing};
 pub(crate) use views::Absorbed;
-use views::{Confirmations, Views, prune_confirmations};
+use views::{Confirmations, Difference, Views, prune_confirmations};
 
 /// Fixed cost of an entry in memory, beside its representations and confirmations.
 const ENTRY_BYTES: usize = 512;
@@ -78,9 +78,14 @@ pub(crate) struct Received {
 impl Entry {
     /// An entry for a resource under `path` (no query) with nothing in it yet.
     pub(crate) fn new(path: &str) -> Self {
+        let views = Views::new(Difference::expected(path));
+        let state = State {
+            views,
+            ..State::default()
+        };
         Self(Arc::new(Shared {
             path: path.into(),
-            state: RwLock::default(),
+            state: RwLock::new(state),
         }))
     }
 
