@@ -31,7 +31,7 @@ pub enum Reason {
     ConnectionRefused,
     /// No connection within the connect time-out.
     ConnectTimeout,
-    /// No connection for another reason, such as no route.
+    /// No connection for another reason, such as no route, or a handshake that was cut off.
     Unreachable,
     /// The TLS handshake failed: certificate, protocol or name.
     Tls,
@@ -271,7 +271,6 @@ fn connect_reason(error: &(dyn StdError + 'static)) -> Reason {
         match cause.downcast_ref::<io::Error>()?.kind() {
             io::ErrorKind::TimedOut => Some(Reason::ConnectTimeout),
             io::ErrorKind::ConnectionRefused => Some(Reason::ConnectionRefused),
-            io::ErrorKind::ConnectionReset => Some(Reason::Reset),
             _ => None,
         }
     })

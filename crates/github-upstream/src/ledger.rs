@@ -35,7 +35,7 @@ use cooldown::Wait;
 
 /// Who asks: the fingerprint of a credential, never the credential.
 ///
-/// The stack finds it among a request's extensions; a request without one counts as anonymous.
+/// The stack finds it among a request's extensions; a request without one, or without `Authorization`, is anonymous.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallerId(pub [u8; 16]);
 

@@ -61,7 +61,8 @@ impl Default for UpstreamOptions {
 /// Which version of HTTP to speak.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Protocol {
-    /// HTTP/2 where TLS negotiates it, else HTTP/1.1.
+    /// HTTP/2 where TLS negotiates it, else HTTP/1.1. GitHub allows 100 concurrent requests on an HTTP/2 connection, and
+    /// all share one; more of them wait for their turn, within [`UpstreamOptions::response_timeout`].
     #[default]
     Auto,
     /// HTTP/1.1 only: one connection per concurrent request.

@@ -24,7 +24,7 @@ use crate::request_body::{Progress, RequestBody};
 use crate::response_body::ResponseBody;
 use crate::retry::{Repeat, Spare};
 use crate::secondary::{Heard, Listener};
-use crate::stack::UpstreamBuilder;
+use crate::stack::{CallerOf, UpstreamBuilder};
 
 /// The client for GitHub's API.
 ///
@@ -42,6 +42,7 @@ pub(crate) struct Parts {
     pub(crate) ledger: SharedLedger,
     pub(crate) clock: WallClock,
     pub(crate) observer: Arc<dyn UpstreamObserver>,
+    pub(crate) caller_of: CallerOf,
 }
 
 impl Upstream {
@@ -164,9 +165,15 @@ impl Parts {
         // hyper writes the one of the URI, or `:authority`.
         headers.remove(HOST);
         let decoding = self.choose_coding(headers);
+        let authorization = Authorization::of(headers);
+        let caller = match authorization {
+            Authorization::Present => (self.caller_of)(&extensions),
+            // Whoever is meant, GitHub sees an address only.
+            Authorization::Absent => None,
+        };
         Ok(Asked {
-            caller: extensions.get().copied().unwrap_or(CallerId::ANONYMOUS),
-            authorization: Authorization::of(headers),
+            caller: caller.unwrap_or(CallerId::ANONYMOUS),
+            authorization,
             endpoint,
             decoding,
             started: Instant::now(),

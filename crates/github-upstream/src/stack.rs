@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use http::Extensions;
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -16,17 +17,27 @@ use rustls::{ClientConfig, RootCertStore};
 use crate::clock::WallClock;
 use crate::dial::{Dialer, Names};
 use crate::error::BuildError;
-use crate::ledger::SharedLedger;
+use crate::ledger::{CallerId, SharedLedger};
 use crate::observer::UpstreamObserver;
 use crate::options::{Protocol, UpstreamOptions};
 use crate::service::{Parts, Upstream};
+
+/// How much of one answer GitHub may send ahead of the caller who reads it.
+const HTTP2_STREAM_WINDOW_BYTES: u32 = 512 * 1024;
+/// The same for all answers on a connection together. More than the windows of the 100 streams that GitHub allows, or a
+/// few callers who do not read would keep everybody else from being answered (RFC 9113 §5.2.2).
+const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 64 * 1024 * 1024;
 
 /// Builds an [`Upstream`].
 pub struct UpstreamBuilder {
     options: UpstreamOptions,
     observer: Arc<dyn UpstreamObserver>,
     clock: WallClock,
+    caller_of: CallerOf,
 }
+
+/// Finds out who asks.
+pub(crate) type CallerOf = Arc<dyn Fn(&Extensions) -> Option<CallerId> + Send + Sync>;
 
 impl std::fmt::Debug for UpstreamBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -42,6 +53,7 @@ impl UpstreamBuilder {
             options,
             observer: Arc::new(()),
             clock: WallClock::default(),
+            caller_of: Arc::new(|extensions| extensions.get().copied()),
         }
     }
 
@@ -59,6 +71,17 @@ impl UpstreamBuilder {
         self
     }
 
+    /// How a request's extensions tell who asks. Default: a [`CallerId`] among them. Requests without `Authorization` are
+    /// anonymous without being asked for.
+    #[must_use]
+    pub fn caller_from(
+        mut self,
+        caller_of: impl Fn(&Extensions) -> Option<CallerId> + Send + Sync + 'static,
+    ) -> Self {
+        self.caller_of = Arc::new(caller_of);
+        self
+    }
+
     /// The stack. Opens no connection.
     ///
     /// # Errors
@@ -68,6 +91,7 @@ impl UpstreamBuilder {
             options,
             observer,
             clock,
+            caller_of,
         } = self;
         check(&options)?;
 
@@ -76,6 +100,8 @@ impl UpstreamBuilder {
         tcp.set_nodelay(true);
         // Notices peers that vanished while a connection was idle or a body was awaited.
         tcp.set_keepalive(Some(options.pool_idle_timeout.max(options.connect_timeout)));
+        // Shared out among a name's addresses, so that one that is dead does not use up the whole time.
+        tcp.set_connect_timeout(Some(options.connect_timeout));
         tcp.enforce_http(false);
 
         let tls = HttpsConnectorBuilder::new().with_tls_config(tls_config(&options)?);
@@ -109,7 +135,8 @@ impl UpstreamBuilder {
             .http2_only(options.protocol == Protocol::Http2)
             .http2_keep_alive_interval(options.http2_ping_interval)
             .http2_keep_alive_timeout(options.response_timeout)
-            .http2_adaptive_window(true)
+            .http2_initial_stream_window_size(HTTP2_STREAM_WINDOW_BYTES)
+            .http2_initial_connection_window_size(HTTP2_CONNECTION_WINDOW_BYTES)
             .build(dialer);
 
         let ledger = SharedLedger::new(options.max_ledger_callers);
@@ -119,6 +146,7 @@ impl UpstreamBuilder {
             ledger,
             clock,
             observer,
+            caller_of,
         }))
     }
 }

@@ -27,7 +27,7 @@ pub struct Answer<'a> {
 impl Answer<'_> {
     /// Whose bucket the headers describe. A refused token has none: GitHub states the anonymous one of this address.
     pub(super) fn accountable(&self) -> CallerId {
-        if self.status == StatusCode::UNAUTHORIZED || self.authorization == Authorization::Absent {
+        if self.status == StatusCode::UNAUTHORIZED {
             CallerId::ANONYMOUS
         } else {
             self.caller

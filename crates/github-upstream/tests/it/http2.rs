@@ -1,5 +1,6 @@
 //! HTTP/2 by prior knowledge: one connection for all, and the same rules of retry.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,6 +8,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use github_upstream::{Protocol, Reason, Upstream};
 use http::{Method, Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -140,4 +146,40 @@ async fn a_read_that_is_refused_again_fails() {
         .unwrap_err();
     assert_eq!(error.reason(), Reason::Closed);
     assert_eq!(peer.seen().len(), 2);
+}
+
+const LARGE: usize = 4 << 20;
+
+async fn large_or_small(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let length = if request.uri().path() == "/large" {
+        LARGE
+    } else {
+        1
+    };
+    Ok(Response::new(Full::from(vec![7; length])))
+}
+
+#[tokio::test]
+async fn callers_who_do_not_read_keep_nobody_else_waiting() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut options = options(&format!("http://{}", listener.local_addr().unwrap()));
+    options.protocol = Protocol::Http2;
+    let client = Upstream::builder(options).build().unwrap();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        http2::Builder::new(TokioExecutor::new())
+            .serve_connection(TokioIo::new(stream), service_fn(large_or_small))
+            .await
+            .unwrap();
+    });
+    let mut unread = Vec::new();
+    for _ in 0..50 {
+        unread.push(send(&client, get("/large")).await.unwrap().into_body());
+        let whole = fetch(&client, get("/small")).await.unwrap();
+        assert_eq!(whole.body.unwrap().len(), 1);
+    }
+    for body in unread {
+        let whole = body.collect().await.unwrap();
+        assert_eq!(whole.to_bytes().len(), LARGE);
+    }
 }

@@ -70,7 +70,10 @@ async fn every_answer_is_entered() {
     for target in ["/a", "/a", "/b", "/rate_limit"] {
         fetch(&upstream, by(CALLER, target)).await.unwrap();
     }
-    fetch(&upstream, get("/a")).await.unwrap();
+    // Without `Authorization` it does not matter who is meant.
+    let mut anonymous = by(CALLER, "/a");
+    anonymous.headers_mut().remove("authorization");
+    fetch(&upstream, anonymous).await.unwrap();
     assert_eq!(
         *charges.lock(),
         [
@@ -127,4 +130,21 @@ async fn another_403_is_no_limit() {
     assert_eq!(*charges.lock(), [Charge::Charged]);
     let standing = upstream.ledger().standing(CALLER, &Resource::Core, now());
     assert_eq!(standing, Standing::Open);
+}
+
+/// Whatever type the layer above tells callers apart by.
+#[tokio::test]
+async fn the_caller_is_found_by_the_embedders_own_mark() {
+    #[derive(Clone)]
+    struct Mark(u8);
+    let peer = Peer::start(vec![vec![Act::Read, answer("200 OK", &quota(1), b"")]]).await;
+    let upstream = Upstream::builder(options(&peer.url()))
+        .caller_from(|extensions| extensions.get::<Mark>().map(|mark| CallerId([mark.0; 16])))
+        .build()
+        .unwrap();
+    let mut asked = by(CALLER, "/a");
+    asked.extensions_mut().insert(Mark(9));
+    fetch(&upstream, asked).await.unwrap();
+    let lines = upstream.ledger().snapshot(now());
+    assert_eq!(lines[0].caller, Some(CallerId([9; 16])));
 }
