@@ -17,7 +17,8 @@ github-sim: an offline simulator of api.github.com
 
 Control (JSON in, JSON out):
   GET    /_sim/state              time, base url, quota, faults, switches, totals
-  POST   /_sim/change             changes the universe: {\"type\": ...}; a wrong change answers with what is known
+  POST   /_sim/change             {\"change\": \"touch_repository\", \"repo\": \"octocat/Hello-World\"};
+                                  an unknown change answers with the list of all
   GET    /_sim/time               {\"now\": seconds since the epoch}
   POST   /_sim/time               {\"advance_seconds\": 3600}
   GET    /_sim/counters           requests by token, method, path, query and status

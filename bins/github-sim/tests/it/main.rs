@@ -73,6 +73,12 @@ fn wrong_arguments_are_one_line_and_64() {
     refused(&["--tea"], 64, "unexpected argument '--tea'");
     refused(&["--token", "x"], 64, "expected TOKEN=LOGIN");
     refused(&["--switches", "{\"tea\": 1}"], 64, "unknown field `tea`");
+    refused(&["--scale", "vast"], 64, "unknown scale `vast`");
+    refused(
+        &["--listen", "127.0.0.1:0", "--data", "no/such/folder"],
+        64,
+        "cannot load the data",
+    );
     let nobody = ["--listen", "127.0.0.1:0", "--token", "ghp_x=no-such-login"];
     refused(&nobody, 64, "no login `no-such-login`");
 }
@@ -90,7 +96,7 @@ fn a_port_in_use_is_1() {
 
 #[test]
 fn it_prints_its_url_and_serves_and_ends_at_sigterm() {
-    let mut running = start(&["--own-urls", "--unlimited"]);
+    let mut running = start(&["--own-urls", "--unlimited", "--token", "ghp_mine=octocat"]);
     let base = format!("http://{}", running.address());
     assert!(
         running.line.starts_with(&format!("github-sim {base} ")),
@@ -98,6 +104,11 @@ fn it_prints_its_url_and_serves_and_ends_at_sigterm() {
         running.line
     );
     assert!(running.get("/").contains(&format!("{base}/events")));
+    assert!(
+        running
+            .get("/repos/octocat/Hello-World")
+            .starts_with("HTTP/1.1 200 OK")
+    );
     assert!(running.get("/_sim/").contains("POST   /_sim/change"));
     let process = running.child.id().to_string();
     assert!(

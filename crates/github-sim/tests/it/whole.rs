@@ -184,3 +184,39 @@ async fn every_user_of_the_example_can_be_asked_who_he_is() {
     let user = get("/user").token(&token).send(&sim).await.expect(200);
     assert_eq!(user.json()["login"], "octocat");
 }
+
+#[tokio::test]
+async fn changes_by_http_reach_the_tag_and_the_url() {
+    let sim = start().await;
+    let token = sim.user_token("octocat");
+    let change = async |order: &str| request("POST", "/_sim/change").body(order).send(&sim).await;
+    let first = get(REPOSITORY).token(&token).send(&sim).await.expect(200);
+    let conditional = || {
+        get(REPOSITORY)
+            .token(&token)
+            .header("If-None-Match", first.etag())
+    };
+    conditional().send(&sim).await.expect(304);
+    let touch = r#"{"change":"touch_repository","repo":"octocat/Hello-World"}"#;
+    change(touch).await.expect(200);
+    conditional().send(&sim).await.expect(200);
+    let rename =
+        r#"{"change":"rename_repository","repo":"octocat/Hello-World","name":"Greetings"}"#;
+    change(rename).await.expect(200);
+    let by_id = format!("https://api.github.com/repositories/{}", first.json()["id"]);
+    let moved = get(REPOSITORY).token(&token).send(&sim).await.expect(301);
+    assert_eq!(moved.header("location"), Some(by_id.as_str()));
+    let write = request("PATCH", REPOSITORY)
+        .token(&token)
+        .body("{}")
+        .send(&sim)
+        .await;
+    write.expect(307);
+    get("/repos/octocat/Greetings")
+        .token(&token)
+        .send(&sim)
+        .await
+        .expect(200);
+    let unknown = change(r#"{"change":"conjure"}"#).await.expect(400).text();
+    assert!(unknown.contains("touch_repository"), "{unknown}");
+}
