@@ -1,0 +1,242 @@
+//! Many at once: one upstream call for all of them, and nobody suffers from another one's leaving.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use http_body_util::BodyExt;
+
+use crate::bench::{ALICE, ANONYMOUS, BOB, Bench, CAROL, Seen, finish, settle};
+use crate::github::{Caller, Gate, Manner, Tap};
+
+const REPO: &str = "/repos/o/r";
+const ONE: &str = "{\"id\":1}";
+
+fn spawn(bench: &Bench, caller: Caller, target: &'static str) -> tokio::task::JoinHandle<Seen> {
+    let bench = bench.clone();
+    tokio::spawn(async move { bench.get(caller, target).await })
+}
+
+/// So many callers ask while the answer is held back.
+async fn crowd(bench: &Bench, callers: impl Iterator<Item = Caller>) -> Vec<Seen> {
+    let gate = Gate::shut();
+    bench.github.next(REPO, Manner::Gate(gate.clone()));
+    let waiting: Vec<_> = callers.map(|caller| spawn(bench, caller, REPO)).collect();
+    settle().await;
+    assert!(waiting.iter().all(|asked| !asked.is_finished()));
+    gate.open();
+    join_all(waiting)
+        .await
+        .into_iter()
+        .map(Result::unwrap)
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn fifty_identical_requests_are_one_200() {
+    let bench = Bench::new();
+    bench.github.serve(REPO, ONE);
+    let seen = crowd(&bench, std::iter::repeat_n(ALICE, 50)).await;
+    assert_eq!(bench.github.take_lines(), ["GET /repos/o/r 200"]);
+    let leaders = seen.iter().filter(|seen| {
+        assert_eq!(seen.text(), ONE);
+        seen.cache_status() == "github-mirror; fwd=miss; fwd-status=200; stored"
+    });
+    assert_eq!(leaders.count(), 1);
+    let follower = "github-mirror; fwd=miss; fwd-status=200; stored; collapsed";
+    assert_eq!(
+        seen.iter()
+            .filter(|seen| seen.cache_status() == follower)
+            .count(),
+        49
+    );
+    assert_eq!(bench.inspect.calls_in_flight(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn fifty_identical_requests_are_one_304() {
+    let bench = Bench::new();
+    bench.github.serve(REPO, ONE);
+    let seen_before = bench.get(ALICE, REPO).await;
+    bench.github.take_calls();
+    let seen = crowd(&bench, std::iter::repeat_n(ALICE, 50)).await;
+    assert_eq!(bench.github.take_lines(), ["GET /repos/o/r 304"]);
+    let follower = "github-mirror; fwd=stale; fwd-status=304; collapsed; detail=own-tag";
+    assert_eq!(
+        seen.iter()
+            .filter(|seen| seen.cache_status() == follower)
+            .count(),
+        49
+    );
+    assert!(
+        seen.iter()
+            .all(|seen| seen.text() == ONE && seen.tag() == seen_before.tag())
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn different_tokens_on_a_cold_resource_are_one_200() {
+    let bench = Bench::new();
+    bench.github.serve(REPO, ONE);
+    let names: Vec<Caller> = (0..20)
+        .map(|number| Some(&*Box::leak(format!("Bearer t{number}").into_boxed_str())))
+        .collect();
+    let seen = crowd(&bench, names.into_iter()).await;
+    assert!(seen.iter().all(|seen| seen.text() == ONE));
+    assert_eq!((bench.github.count(200), bench.github.count(304)), (1, 19));
+    assert_eq!(bench.github.take_charged(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_another_ones_first_fetch_for_ever() {
+    let bench = Bench::new();
+    bench.github.serve(REPO, ONE);
+    bench.github.next(REPO, Manner::Hang);
+    let stuck = spawn(&bench, ALICE, REPO);
+    settle().await;
+    let before = tokio::time::Instant::now();
+    assert_eq!(bench.get(BOB, REPO).await.text(), ONE);
+    assert_eq!(before.elapsed(), Duration::from_secs(10));
+    stuck.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn anonymous_callers_do_not_wait_for_a_confirmation_they_would_pay_for() {
+    let bench = Bench::new();
+    bench.github.serve(REPO, ONE);
+    bench.github.next(REPO, Manner::Hang);
+    let stuck = spawn(&bench, ALICE, REPO);
+    settle().await;
+    let before = tokio::time::Instant::now();
+    assert_eq!(bench.get(ANONYMOUS, REPO).await.text(), ONE);
+    assert_eq!(before.elapsed(), Duration::ZERO);
+    stuck.abort();
+}
+
+mod a_leader_who_leaves {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn before_the_head_hands_over() {
+        let bench = Bench::new();
+        bench.github.serve(REPO, ONE);
+        bench.github.next(REPO, Manner::Hang);
+        let leader = spawn(&bench, ALICE, REPO);
+        settle().await;
+        let followers: Vec<_> = (0..5).map(|_| spawn(&bench, ALICE, REPO)).collect();
+        settle().await;
+        assert_eq!(bench.github.calls().len(), 1);
+        leader.abort();
+        for follower in followers {
+            assert_eq!(follower.await.unwrap().text(), ONE);
+        }
+        assert_eq!(
+            bench.github.take_lines(),
+            ["GET /repos/o/r -", "GET /repos/o/r 200"]
+        );
+        bench.get(BOB, REPO).await;
+        assert_eq!(bench.github.take_lines(), ["GET /repos/o/r 304"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn others_who_wait_for_its_first_fetch_go_on() {
+        let bench = Bench::new();
+        bench.github.serve(REPO, ONE);
+        bench.github.next(REPO, Manner::Hang);
+        let leader = spawn(&bench, ALICE, REPO);
+        settle().await;
+        let other = spawn(&bench, BOB, REPO);
+        settle().await;
+        leader.abort();
+        let before = tokio::time::Instant::now();
+        assert_eq!(other.await.unwrap().text(), ONE);
+        assert_eq!(before.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_the_head_leaves_the_body_to_the_others() {
+        let bench = Bench::new();
+        bench.github.serve(REPO, ONE);
+        let tap = Tap::new(Some(8));
+        bench.github.next(REPO, Manner::Tap(tap.clone()));
+        let answer = bench.begin(ALICE, REPO).await;
+        let followers: Vec<_> = (0..5).map(|_| spawn(&bench, ALICE, REPO)).collect();
+        settle().await;
+        drop(answer);
+        tap.send("{\"id\"");
+        settle().await;
+        tap.send(":1}");
+        tap.end();
+        for follower in followers {
+            assert_eq!(follower.await.unwrap().text(), ONE);
+        }
+        assert_eq!(bench.github.take_lines(), ["GET /repos/o/r 200"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn in_mid_body_leaves_a_body_that_is_stored_whole() {
+        let bench = Bench::new();
+        bench.github.serve(REPO, ONE);
+        let tap = Tap::new(None);
+        bench.github.next(REPO, Manner::Tap(tap.clone()));
+        let mut answer = bench.begin(ALICE, REPO).await;
+        tap.send("{\"id\"");
+        let frame = answer.body_mut().frame().await.unwrap().unwrap();
+        assert_eq!(frame.into_data().unwrap(), "{\"id\"");
+        drop(answer);
+        settle().await;
+        assert!(tap.is_wanted(), "the rest is taken nevertheless");
+        // Who comes while it is being recorded gets it from its beginning.
+        let late = spawn(&bench, ALICE, REPO);
+        settle().await;
+        tap.send(":1}");
+        tap.end();
+        assert_eq!(late.await.unwrap().text(), ONE);
+        bench.get(ALICE, REPO).await.check(
+            200,
+            ONE,
+            "github-mirror; fwd=stale; fwd-status=304; detail=own-tag",
+        );
+        assert_eq!(
+            bench.github.take_lines(),
+            ["GET /repos/o/r 200", "GET /repos/o/r 304"]
+        );
+        assert_eq!(bench.inspect.recording_bytes(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_reader_does_not_slow_the_others() {
+    let bench = Bench::new();
+    bench.github.serve(REPO, ONE);
+    let tap = Tap::new(None);
+    bench.github.next(REPO, Manner::Tap(tap.clone()));
+    let slow = bench.begin(ALICE, REPO).await;
+    let quick = spawn(&bench, ALICE, REPO);
+    settle().await;
+    tap.send(ONE);
+    tap.end();
+    assert_eq!(quick.await.unwrap().text(), ONE);
+    assert_eq!(bench.get(CAROL, REPO).await.text(), ONE);
+    assert_eq!(finish(slow).await.text(), ONE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_to_the_leaders_own_validators_is_not_the_followers() {
+    let bench = Bench::new();
+    bench.github.serve(REPO, ONE);
+    let tag = bench.get(ALICE, REPO).await.tag().to_owned();
+    let cold = Bench::new();
+    cold.github.serve(REPO, ONE);
+    let gate = Gate::shut();
+    cold.github.next(REPO, Manner::Gate(gate.clone()));
+    let leader = {
+        let cold = cold.clone();
+        tokio::spawn(async move { cold.get_with(ALICE, REPO, &[("if-none-match", &tag)]).await })
+    };
+    settle().await;
+    let follower = spawn(&cold, ALICE, REPO);
+    settle().await;
+    gate.open();
+    assert_eq!(leader.await.unwrap().status, 304);
+    assert_eq!(follower.await.unwrap().text(), ONE);
+}

@@ -1,0 +1,71 @@
+//! A cache that is broken breaks no request.
+
+use cache_backends::{Fault, FaultControl, FaultStore, MemoryStore, Operation};
+use github_conditional::{Entry, Options};
+
+use crate::bench::{ALICE, BOB, Bench};
+use crate::github::Manner;
+
+const REPO: &str = "/repos/o/r";
+const ONE: &str = "{\"id\":1}";
+const MISS: &str = "github-mirror; fwd=miss; fwd-status=200; stored";
+const OWN: &str = "github-mirror; fwd=stale; fwd-status=304; detail=own-tag";
+
+fn faulty() -> (Bench<FaultStore<MemoryStore<Entry>>>, FaultControl) {
+    let (store, control) = FaultStore::new(MemoryStore::default());
+    let bench = Bench::on(store, Options::default());
+    bench.github.serve(REPO, ONE);
+    (bench, control)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_cannot_be_read_is_a_miss() {
+    for fault in [Fault::Unavailable, Fault::Corrupt, Fault::Lost] {
+        let (bench, control) = faulty();
+        bench.get(ALICE, REPO).await;
+        control.set(Operation::Load, Some(fault));
+        bench.take_events();
+        bench.get(ALICE, REPO).await.check(200, ONE, MISS);
+        let told = bench.take_events().contains(&"store failed".to_owned());
+        assert_eq!(told, fault != Fault::Lost);
+        control.set(Operation::Load, None);
+        bench.get(ALICE, REPO).await.check(200, ONE, OWN);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_cannot_be_written_costs_a_later_miss() {
+    for fault in [Fault::Unavailable, Fault::Corrupt, Fault::Lost] {
+        let (bench, control) = faulty();
+        control.set(Operation::Merge, Some(fault));
+        for _ in 0..2 {
+            bench.get(ALICE, REPO).await.check(200, ONE, MISS);
+        }
+        assert!(bench.take_events().contains(&"store failed".to_owned()));
+        control.set(Operation::Merge, None);
+        bench.get(ALICE, REPO).await.check(200, ONE, MISS);
+        bench.get(ALICE, REPO).await.check(200, ONE, OWN);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_that_vanishes_between_look_up_and_write_harms_nobody() {
+    let (bench, control) = faulty();
+    bench.get(ALICE, REPO).await;
+    control.set(Operation::Merge, Some(Fault::Lost));
+    bench.get(BOB, REPO).await.check(
+        200,
+        ONE,
+        "github-mirror; fwd=stale; fwd-status=304; detail=predicted",
+    );
+    bench.get(ALICE, REPO).await.check(200, ONE, MISS);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_store_trouble_is_shown_as_it_is() {
+    let (bench, control) = faulty();
+    bench.get(ALICE, REPO).await;
+    control.set(Operation::Load, Some(Fault::Unavailable));
+    bench.github.outage(Some(Manner::Refused));
+    assert!(bench.fail(ALICE, REPO).await.is_connection());
+}
