@@ -1,5 +1,6 @@
 //! The mirror against the simulator, on real sockets.
 
+mod clients;
 mod faults;
 mod fidelity;
 mod limits;

@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 
 /// A world of a few resources that tests put on a shelf.
 #[derive(Clone, Default)]
-pub struct Shelf(Arc<Mutex<Shelved>>);
+pub(crate) struct Shelf(Arc<Mutex<Shelved>>);
 
 #[derive(Default)]
 struct Shelved {
@@ -43,47 +43,47 @@ struct Resource {
 }
 
 impl Shelf {
-    pub fn put(&self, path: &str, body: &Value) {
+    pub(crate) fn put(&self, path: &str, body: &Value) {
         self.put_bytes(path, body.to_string());
     }
 
-    pub fn put_bytes(&self, path: &str, body: impl Into<Bytes>) {
+    pub(crate) fn put_bytes(&self, path: &str, body: impl Into<Bytes>) {
         let body = body.into();
         self.change(path, |resource| resource.body = body);
     }
 
-    pub fn put_for(&self, path: &str, login: &str, body: &Value) {
+    pub(crate) fn put_for(&self, path: &str, login: &str, body: &Value) {
         let body = Bytes::from(body.to_string());
         self.change(path, |resource| {
             resource.personal.insert(login.to_owned(), body);
         });
     }
 
-    pub fn hide(&self, path: &str, login: &str) {
+    pub(crate) fn hide(&self, path: &str, login: &str) {
         self.change(path, |resource| {
             resource.hidden_from.insert(login.to_owned());
         });
     }
 
-    pub fn link(&self, path: &str, link: Vec<(&'static str, String)>) {
+    pub(crate) fn link(&self, path: &str, link: Vec<(&'static str, String)>) {
         self.change(path, |resource| resource.link = link);
     }
 
-    pub fn status(&self, path: &str, status: StatusCode) {
+    pub(crate) fn status(&self, path: &str, status: StatusCode) {
         self.change(path, |resource| resource.status = status);
     }
 
-    pub fn git_object(&self, path: &str, id: &str) {
+    pub(crate) fn git_object(&self, path: &str, id: &str) {
         self.change(path, |resource| {
             resource.tag = TagRule::GitObject(id.to_owned())
         });
     }
 
-    pub fn answer(&self, path: &str, answer: Answer) {
+    pub(crate) fn answer(&self, path: &str, answer: Answer) {
         self.change(path, |resource| resource.answer = Some(answer));
     }
 
-    pub fn remove(&self, path: &str) {
+    pub(crate) fn remove(&self, path: &str) {
         let mut shelved = self.0.lock().unwrap();
         shelved.resources.remove(path);
         shelved.revision += 1;
@@ -179,27 +179,27 @@ impl Clock for SimTime {
 }
 
 /// One mirror under test.
-pub struct Rig {
-    pub sim: Simulator,
-    pub shelf: Shelf,
-    pub mirror: Mirror,
-    pub url: String,
-    pub shutdown: Shutdown,
-    pub serving: JoinHandle<DrainReport>,
-    pub client: Client<HttpConnector, Full<Bytes>>,
+pub(crate) struct Rig {
+    pub(crate) sim: Simulator,
+    pub(crate) shelf: Shelf,
+    pub(crate) mirror: Mirror,
+    pub(crate) url: String,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) serving: JoinHandle<DrainReport>,
+    pub(crate) client: Client<HttpConnector, Full<Bytes>>,
 }
 
 /// What the client got.
 #[derive(Debug)]
-pub struct Reply {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Bytes,
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl Reply {
     #[track_caller]
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         match self.headers.get(name) {
             Some(value) => value.to_str().unwrap(),
             None => panic!("no {name} in {self:?}"),
@@ -207,13 +207,13 @@ impl Reply {
     }
 
     #[track_caller]
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 
     /// Checks status, `X-Cache` and `Cache-Status` in one go.
     #[track_caller]
-    pub fn check(&self, status: u16, x_cache: &str, cache_status: &str) {
+    pub(crate) fn check(&self, status: u16, x_cache: &str, cache_status: &str) {
         assert_eq!(self.status, status, "{self:?}");
         assert_eq!(self.header("x-cache"), x_cache, "{self:?}");
         assert_eq!(
@@ -224,25 +224,38 @@ impl Reply {
 }
 
 impl Rig {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(|_| {}, |sim| sim).await
     }
 
-    pub async fn configured(change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) async fn configured(change: impl FnOnce(&mut Config)) -> Self {
         Self::with(change, |sim| sim).await
     }
 
-    pub async fn with(
+    pub(crate) async fn with(
         change: impl FnOnce(&mut Config),
         prepare: impl FnOnce(SimulatorBuilder) -> SimulatorBuilder,
     ) -> Self {
         let shelf = Shelf::default();
+        let world = shelf.clone();
+        Self::assemble(shelf, change, |sim| prepare(sim.world(world))).await
+    }
+
+    /// In front of a generated universe instead of the shelf.
+    pub(crate) async fn universe(change: impl FnOnce(&mut Config)) -> Self {
+        Self::assemble(Shelf::default(), change, |sim| sim.seed(7)).await
+    }
+
+    async fn assemble(
+        shelf: Shelf,
+        change: impl FnOnce(&mut Config),
+        prepare: impl FnOnce(SimulatorBuilder) -> SimulatorBuilder,
+    ) -> Self {
         let mut switches = Switches::default();
         // Link would hold rel="deprecation" on most answers; one test of its own is enough for that.
         switches.deprecation_headers = false;
         let builder = Simulator::builder()
             .switches(switches)
-            .world(shelf.clone())
             .record_requests(1000);
         let sim = prepare(builder).start().await.unwrap();
         let mut config = Config::default();
@@ -274,14 +287,14 @@ impl Rig {
     }
 
     /// Without secondary limits: the simulated clock stands still, so all requests fall into one minute.
-    pub async fn unhurried() -> Self {
+    pub(crate) async fn unhurried() -> Self {
         let mut switches = Switches::default();
         switches.secondary_limits = false;
         switches.deprecation_headers = false;
         Self::with(|_| {}, |sim| sim.switches(switches)).await
     }
 
-    pub async fn get(&self, target: &str, token: &str) -> Reply {
+    pub(crate) async fn get(&self, target: &str, token: &str) -> Reply {
         self.send(
             Method::GET,
             target,
@@ -291,11 +304,11 @@ impl Rig {
         .await
     }
 
-    pub async fn anonymous(&self, target: &str) -> Reply {
+    pub(crate) async fn anonymous(&self, target: &str) -> Reply {
         self.send(Method::GET, target, &[], "").await
     }
 
-    pub async fn send(
+    pub(crate) async fn send(
         &self,
         method: Method,
         target: &str,
@@ -324,12 +337,12 @@ impl Rig {
     }
 
     /// Upstream answers with this status since the last reset.
-    pub fn upstream(&self, status: u16) -> u64 {
+    pub(crate) fn upstream(&self, status: u16) -> u64 {
         self.sim.counters().count_status(status)
     }
 
     /// Quota used by all callers together.
-    pub fn quota_used(&self) -> u32 {
+    pub(crate) fn quota_used(&self) -> u32 {
         self.sim.counters().quota_used.values().sum()
     }
 }
