@@ -1,5 +1,8 @@
 //! What goes up and comes down, byte for byte.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use bytes::Bytes;
 use github_upstream::RequestBody;
 use http::{HeaderValue, Method, Request, Version};
@@ -172,4 +175,18 @@ async fn nothing_of_hypers_own_is_left_in_the_extensions() {
     let peer = Peer::start(vec![vec![Act::Read, ok("")]]).await;
     let answer = send(&client(&peer.url()), get("/x")).await.unwrap();
     assert!(answer.extensions().is_empty(), "{:?}", answer.extensions());
+}
+
+/// A server of hyper's may leave hints for a client of hyper's in a request that is passed on.
+#[tokio::test]
+async fn hints_of_the_hop_before_do_not_reach_this_one() {
+    let early = write("HTTP/1.1 103 Early Hints\r\n\r\n");
+    let peer = Peer::start(vec![vec![Act::Read, early, ok("")]]).await;
+    let mut asked = get("/x");
+    let heard = Arc::new(AtomicBool::new(false));
+    let hint = Arc::clone(&heard);
+    hyper::ext::on_informational(&mut asked, move |_| hint.store(true, Ordering::Relaxed));
+    let answer = send(&client(&peer.url()), asked).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert!(!heard.load(Ordering::Relaxed));
 }

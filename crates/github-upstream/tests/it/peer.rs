@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -18,6 +19,8 @@ pub(crate) enum Act {
     Write(Vec<u8>),
     /// Close with RST instead of FIN.
     Reset,
+    /// Wait so many seconds, of a time that is best paused.
+    Pause(u64),
     /// Do nothing more, and keep the connection open.
     Stall,
 }
@@ -98,6 +101,8 @@ async fn serve(listener: TcpListener, scripts: Vec<Vec<Act>>, seen: Arc<Mutex<Se
 
 /// Errors mean that the client has gone, which is the client's business.
 async fn follow(mut stream: TcpStream, script: Vec<Act>, seen: Arc<Mutex<Seen>>) -> io::Result<()> {
+    // The kernel would hold small parts back for a moment that paused time jumps over.
+    stream.set_nodelay(true)?;
     for act in script {
         match act {
             Act::Read => {
@@ -109,6 +114,7 @@ async fn follow(mut stream: TcpStream, script: Vec<Act>, seen: Arc<Mutex<Seen>>)
                 stream.set_zero_linger()?;
                 return Ok(());
             }
+            Act::Pause(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
             Act::Stall => std::future::pending().await,
         }
     }

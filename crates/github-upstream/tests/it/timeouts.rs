@@ -90,6 +90,22 @@ async fn the_first_and_a_later_part_of_a_body() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_long_body_that_keeps_coming_is_not_late() {
+    let mut script = vec![
+        Act::Read,
+        write("HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\n"),
+    ];
+    for _ in 0..5 {
+        script.extend([Act::Pause(20), write("part")]);
+    }
+    let peer = Peer::start(vec![script]).await;
+    let started = Instant::now();
+    let whole = fetch(&client(&peer.url()), get("/zen")).await.unwrap();
+    took(started, 100);
+    assert_eq!(whole.text(), "part".repeat(5));
+}
+
 /// Parts of an upload, so many seconds apart.
 fn upload(parts: usize, seconds: u64) -> RequestBody {
     let parts = stream::iter(0..parts).then(move |_| async move {
