@@ -15,7 +15,7 @@
 //! ([`Prediction`]).
 //!
 //! # Life of a GET
-//! 1. [`policy`](crate#) admits it, or hands it on untouched (`Range`, `Cookie`, `no-store`, other methods).
+//! 1. It is admitted, or handed on untouched (`Range`, `Cookie`, `no-store`, other methods).
 //! 2. The entry of its resource variant is loaded: target, `Accept`, API version. A store that fails is a miss.
 //! 3. Concurrent requests of one caller for one variant become one upstream call; a cancelled leader hands over.
 //! 4. The best validator is chosen: the caller's own tag, a predicted one, the tag of an empty list, or none.
@@ -23,6 +23,41 @@
 //! 6. When GitHub cannot be asked, a caller is shown only what GitHub confirmed to it before.
 //!
 //! Each response carries a [`Report`] that says how it was made.
+//!
+//! # Example
+//! ```
+//! use bytes::Bytes;
+//! use github_conditional::{ConditionalLayer, Outcome, Report, ValidatorKind};
+//! use http::{Request, Response, StatusCode};
+//! use http_body_util::{BodyExt, Full};
+//! use tower::{Layer, ServiceExt};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // Any HTTP client that is a tower service will do; this one plays GitHub itself.
+//! let client = tower::service_fn(|request: Request<Full<Bytes>>| async move {
+//!     let answer = Response::builder().header("etag", "\"one\"");
+//!     match request.headers().get("if-none-match") {
+//!         Some(tag) if tag == "\"one\"" => answer.status(StatusCode::NOT_MODIFIED).body(Full::<Bytes>::default()),
+//!         _ => answer.header("content-type", "application/json").body(Full::from("{\"id\":1}")),
+//!     }
+//! });
+//!
+//! let github = ConditionalLayer::builder().build()?.layer(client);
+//! let ask = || Request::get("https://api.github.com/user").header("authorization", "Bearer t").body(Full::default());
+//!
+//! let first = github.clone().oneshot(ask()?).await?;
+//! assert_eq!(first.into_body().collect().await?.to_bytes(), "{\"id\":1}");
+//!
+//! // The second time GitHub only says that nothing has changed, which costs no quota.
+//! let second = github.oneshot(ask()?).await?;
+//! let report = second.extensions().get::<Report>().ok_or("every answer has one")?;
+//! assert_eq!(report.outcome, Outcome::Revalidated(ValidatorKind::OwnTag));
+//! assert_eq!(report.cache_status("mine").to_header_value(), "mine; fwd=stale; fwd-status=304; detail=own-tag");
+//! assert_eq!(second.into_body().collect().await?.to_bytes(), "{\"id\":1}");
+//! # Ok(())
+//! # }
+//! ```
 #![deny(missing_docs)]
 
 mod body;

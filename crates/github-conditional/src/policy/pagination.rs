@@ -101,9 +101,12 @@ pub(crate) fn with_successor(
     }
     let mut lines = links.to_header_values();
     // Relations that are not about pages, such as `deprecation`, stay as they are, each on a line of its own.
-    lines.extend(known.iter().filter(|link| !is_about_pages(link)).filter_map(|link| {
-        HeaderValue::try_from(link.to_string()).ok()
-    }));
+    lines.extend(
+        known
+            .iter()
+            .filter(|link| !is_about_pages(link))
+            .filter_map(|link| HeaderValue::try_from(link.to_string()).ok()),
+    );
     let mut grown = headers.clone();
     grown.remove(LINK);
     for line in lines {
@@ -113,7 +116,9 @@ pub(crate) fn with_successor(
 }
 
 fn is_about_pages(link: &Link) -> bool {
-    ["prev", "next", "last", "first"].iter().any(|rel| link.has_rel(rel))
+    ["prev", "next", "last", "first"]
+        .iter()
+        .any(|rel| link.has_rel(rel))
 }
 
 fn absolute(uri: &Uri, origin: &str) -> String {

@@ -1,7 +1,7 @@
 //! The layer around the fake GitHub, and callers who use it.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use cache_backends::{CacheStore, MemoryStore};
@@ -73,11 +73,7 @@ impl<St: CacheStore<Entry>> Bench<St> {
             .options(options)
             .store(store)
             .fingerprint_key(FingerprintKey::new(b"test"))
-            .clock(move || {
-                SystemTime::from(UNIX_EPOCH)
-                    + Duration::from_secs(1_700_000_000)
-                    + started.elapsed()
-            })
+            .clock(move || UNIX_EPOCH + Duration::from_secs(1_700_000_000) + started.elapsed())
             .observer(move |event: &Event<'_>| log.lock().push(name_of(event)))
             .build()
             .unwrap();

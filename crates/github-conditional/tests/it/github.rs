@@ -387,6 +387,8 @@ impl GitHub {
             let next = resource.and_then(|resource| resource.next.pop_front());
             (world.calls.len() - 1, next.or_else(|| world.outage.clone()))
         };
+        // A network takes its time: others get their turn in between.
+        tokio::task::yield_now().await;
         let mut tap = None;
         match manner {
             Some(Manner::Refused) => return Err(io::ErrorKind::ConnectionRefused.into()),

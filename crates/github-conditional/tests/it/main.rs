@@ -1,4 +1,8 @@
 //! The engine against a GitHub in process: what callers see, what GitHub is asked, and what that costs.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should say where"
+)]
 
 mod bench;
 mod bodies;
