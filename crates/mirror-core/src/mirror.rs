@@ -183,8 +183,10 @@ fn layer(
     options.plain_user_agent = concat!("github-mirror/", env!("CARGO_PKG_VERSION")).to_owned();
     let store = match config.cache.kind {
         CacheKind::InMemory => {
-            let mut limits = MemoryLimits::default();
-            limits.max_bytes = config.cache.max_bytes;
+            let limits = MemoryLimits {
+                max_bytes: config.cache.max_bytes,
+                ..MemoryLimits::default()
+            };
             MemoryStore::new(limits)
         }
     };

@@ -39,10 +39,9 @@ enum Place {
 
 impl Finders {
     fn new(origins: &[Box<str>]) -> Self {
-        let pattern =
-            |origin: &Box<str>| Finder::new(format!("\"{origin}").as_bytes()).into_owned();
+        let pattern = |origin: &str| Finder::new(&format!("\"{origin}")).into_owned();
         Self {
-            patterns: origins.iter().map(pattern).collect(),
+            patterns: origins.iter().map(|origin| pattern(origin)).collect(),
         }
     }
 
