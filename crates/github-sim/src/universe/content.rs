@@ -312,8 +312,10 @@ impl<'m> Builder<'m> {
         );
         let at = self.random.index(lines.len() + 1);
         lines.insert(at, line);
-        if lines.len() > 6 && self.random.chance(40) {
-            lines.remove(self.random.index(6));
+        let gone = self.random.index(6);
+        // Not the new line: an edit must change something.
+        if lines.len() > 6 && gone != at && self.random.chance(40) {
+            lines.remove(gone);
         }
         self.write(path, format!("{}\n", lines.join("\n")));
     }
@@ -430,10 +432,7 @@ impl<'m> Builder<'m> {
         self.content.issues.push(Issue {
             number,
             title,
-            body: self
-                .random
-                .chance(90)
-                .then(|| "Steps to reproduce:\n\n1. start\n2. look".to_owned()),
+            body: Some("Steps to reproduce:\n\n1. start\n2. look".to_owned()),
             author,
             assignee,
             labels,

@@ -23,10 +23,10 @@ impl View<'_> {
     pub(crate) fn read(&self, route: &Route) -> Reply {
         let rest: Vec<&str> = route.rest.iter().map(String::as_str).collect();
         if let Some(scope) = prepare::scope(self.model, route) {
-            if let Place::Repository(index) | Place::Network(index) = route.place {
-                if !self.sees(index) {
-                    return Err(not_found("/activity/events#list-repository-events"));
-                }
+            if let Place::Repository(index) | Place::Network(index) = route.place
+                && !self.sees(index)
+            {
+                return Err(not_found("/activity/events#list-repository-events"));
             }
             return self.feed_page(scope);
         }

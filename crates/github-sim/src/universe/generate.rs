@@ -112,7 +112,8 @@ fn organizations(model: &mut Model, amounts: &Amounts, random: &mut Random) {
         while members.len() < amounts.members.min(amounts.users) {
             let user = random.index(amounts.users) as AccountIndex;
             // hubot stays outside of the first organisation, so that every universe has an outsider.
-            if !members.contains(&user) && !(number == 0 && user == 2) {
+            let outsider = number == 0 && user == 2;
+            if !outsider && !members.contains(&user) {
                 members.push(user);
             }
         }
@@ -148,6 +149,8 @@ fn repositories(model: &mut Model, count: usize, random: &mut Random) {
             1 => (0, "secret-plans".to_owned()),
             2 => (organizations[0], "octo-repo".to_owned()),
             3 => (organizations[0], "internal-tools".to_owned()),
+            // A fork of the best-known repository, so that there is one with every seed.
+            9 => (1, "Hello-World".to_owned()),
             _ => {
                 let owner = if random.chance(35) {
                     organizations[random.popular(organizations.len())]
@@ -166,8 +169,11 @@ fn repositories(model: &mut Model, count: usize, random: &mut Random) {
         };
         let created_at = model.epoch - (60 + random.below(2_500) as i64) * DAY;
         // A fork takes its parent's looks; parents are older entries of the same table.
-        let parent =
-            (number > 8 && random.chance(12)).then(|| random.popular(number) as RepositoryIndex);
+        let parent = if number == 9 {
+            Some(0)
+        } else {
+            (number > 9 && random.chance(12)).then(|| random.popular(number) as RepositoryIndex)
+        };
         let parent = parent.filter(|parent| {
             let parent = model.repository(*parent);
             !parent.private && parent.parent.is_none() && parent.owner != owner

@@ -268,8 +268,9 @@ impl View<'_> {
                 return self.page(&all, |issue| self.review_comment(index, issue));
             }
             ["comments", id] => {
-                let wanted =
-                    |issue: &&Issue| self.review_comment(index, issue)["id"].to_string() == **id;
+                let base = self.model.repository(index).id * 10_000 + 6_000;
+                let number = id.parse::<u64>().ok().and_then(|id| id.checked_sub(base));
+                let wanted = |issue: &&Issue| Some(issue.number) == number;
                 let issue = pulls.clone().find(wanted).ok_or_else(|| not_found(DOCS))?;
                 return Ok(json(self.review_comment(index, issue)).modified(issue.created_at + 300));
             }

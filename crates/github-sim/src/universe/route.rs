@@ -74,19 +74,16 @@ fn organization_identity(
     tail: &str,
 ) -> String {
     let account = model.account(index);
-    if let [teams, slug, ..] = rest {
-        if let Some(team) = account
-            .teams
-            .iter()
-            .find(|team| teams == "teams" && team.slug == *slug)
-        {
-            let below: String = tail
-                .split('/')
-                .skip(3)
-                .map(|word| format!("/{word}"))
-                .collect();
-            return format!("/organizations/{}/team/{}{below}", account.id, team.id);
-        }
+    if let [teams, slug, ..] = rest
+        && teams == "teams"
+        && let Some(team) = account.teams.iter().find(|team| team.slug == *slug)
+    {
+        let below: String = tail
+            .split('/')
+            .skip(3)
+            .map(|word| format!("/{word}"))
+            .collect();
+        return format!("/organizations/{}/team/{}{below}", account.id, team.id);
     }
     format!("/organizations/{}{tail}", account.id)
 }

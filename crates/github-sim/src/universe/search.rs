@@ -57,15 +57,15 @@ fn in_range(value: u64, range: &str) -> bool {
         return number(low).is_none_or(|low| value >= low)
             && number(high).is_none_or(|high| value <= high);
     }
-    let compare: [(&str, fn(u64, u64) -> bool); 4] = [
-        (">=", |a, b| a >= b),
-        ("<=", |a, b| a <= b),
-        (">", |a, b| a > b),
-        ("<", |a, b| a < b),
-    ];
-    for (sign, holds) in compare {
+    // The longer signs first: `>` is the beginning of `>=`.
+    for sign in [">=", "<=", ">", "<"] {
         if let Some(limit) = range.strip_prefix(sign).and_then(number) {
-            return holds(value, limit);
+            return match sign {
+                ">=" => value >= limit,
+                "<=" => value <= limit,
+                ">" => value > limit,
+                _ => value < limit,
+            };
         }
     }
     number(range) == Some(value)

@@ -13,8 +13,12 @@ const COMPONENTS: &str = "#/components/";
 
 impl Description {
     pub(crate) fn read(place: &str) -> Self {
-        let text = std::fs::read_to_string(place).unwrap_or_else(|error| panic!("{place}: {error}"));
-        Self { document: serde_json::from_str(&text).unwrap_or_else(|error| panic!("{place}: {error}")) }
+        let text =
+            std::fs::read_to_string(place).unwrap_or_else(|error| panic!("{place}: {error}"));
+        Self {
+            document: serde_json::from_str(&text)
+                .unwrap_or_else(|error| panic!("{place}: {error}")),
+        }
     }
 
     /// What is wrong with a body of `GET template`.
@@ -26,18 +30,31 @@ impl Description {
         let mut problems = Vec::new();
         for error in validator.iter_errors(body).take(4) {
             let mut text = error.to_string();
-            text.truncate(text.char_indices().nth(400).map_or(text.len(), |(at, _)| at));
+            text.truncate(
+                text.char_indices()
+                    .nth(400)
+                    .map_or(text.len(), |(at, _)| at),
+            );
             problems.push(format!("at {}: {text}", error.instance_path()));
         }
         problems
     }
 
     fn schema_of(&self, template: &str) -> Option<&Value> {
-        let mut response = self.document.get("paths")?.get(template)?.get("get")?.get("responses")?.get("200")?;
+        let mut response = self
+            .document
+            .get("paths")?
+            .get(template)?
+            .get("get")?
+            .get("responses")?
+            .get("200")?;
         if let Some(reference) = response.get("$ref").and_then(Value::as_str) {
             response = self.document.pointer(reference.strip_prefix('#')?)?;
         }
-        response.get("content")?.get("application/json")?.get("schema")
+        response
+            .get("content")?
+            .get("application/json")?
+            .get("schema")
     }
 
     /// The schema with everything that it refers to, and nothing else: compiling all of GitHub takes minutes.
@@ -54,8 +71,10 @@ impl Description {
             references(target, &mut wanted);
             definitions.insert(name, translate(target));
         }
-        let definitions: Map<String, Value> =
-            definitions.into_iter().map(|(name, schema)| (name.replace('/', "."), schema)).collect();
+        let definitions: Map<String, Value> = definitions
+            .into_iter()
+            .map(|(name, schema)| (name.replace('/', "."), schema))
+            .collect();
         let schema = json!({ "allOf": [translate(schema)], "$defs": definitions });
         jsonschema::options()
             .with_draft(Draft::Draft202012)
@@ -68,7 +87,11 @@ impl Description {
 fn references(schema: &Value, found: &mut BTreeSet<String>) {
     match schema {
         Value::Object(map) => {
-            if let Some(name) = map.get("$ref").and_then(Value::as_str).and_then(|name| name.strip_prefix(COMPONENTS)) {
+            if let Some(name) = map
+                .get("$ref")
+                .and_then(Value::as_str)
+                .and_then(|name| name.strip_prefix(COMPONENTS))
+            {
                 found.insert(name.to_owned());
             }
             map.values().for_each(|value| references(value, found));
@@ -92,7 +115,9 @@ fn translate(schema: &Value) -> Value {
     let mut new = Map::new();
     for (key, value) in map {
         match key.as_str() {
-            "nullable" | "example" | "examples" | "discriminator" | "externalDocs" | "xml" | "default" if !is_schema(value) => {}
+            "nullable" | "example" | "examples" | "discriminator" | "externalDocs" | "xml"
+            | "default"
+                if !is_schema(value) => {}
             "oneOf" | "anyOf" => {
                 let alternatives = new.entry("anyOf").or_insert_with(|| json!([]));
                 if let (Value::Array(all), Value::Array(more)) = (alternatives, translate(value)) {
@@ -100,14 +125,20 @@ fn translate(schema: &Value) -> Value {
                 }
             }
             "$ref" => {
-                let name = value.as_str().and_then(|name| name.strip_prefix(COMPONENTS));
+                let name = value
+                    .as_str()
+                    .and_then(|name| name.strip_prefix(COMPONENTS));
                 let target = name.map(|name| format!("#/$defs/{}", name.replace('/', ".")));
-                new.insert("$ref".to_owned(), target.map_or_else(|| value.clone(), Value::from));
+                new.insert(
+                    "$ref".to_owned(),
+                    target.map_or_else(|| value.clone(), Value::from),
+                );
             }
             "properties" => {
                 let properties = value.as_object().into_iter().flatten();
-                let properties: Map<String, Value> =
-                    properties.map(|(name, schema)| (name.clone(), translate(schema))).collect();
+                let properties: Map<String, Value> = properties
+                    .map(|(name, schema)| (name.clone(), translate(schema)))
+                    .collect();
                 new.insert("properties".to_owned(), properties.into());
             }
             _ => {
