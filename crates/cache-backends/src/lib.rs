@@ -27,4 +27,4 @@ pub use fault::{Fault, FaultControl, FaultStore};
 pub use key::{KeyHasher, KeyHasherBuilder, StoreKey};
 #[cfg(feature = "memory")]
 pub use memory::{MemoryLimits, MemoryStore};
-pub use store::{CacheStore, CacheValue, Usage, Written};
+pub use store::{CacheStore, CacheValue, Persist, Usage, Written};

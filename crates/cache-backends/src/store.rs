@@ -20,6 +20,21 @@ pub trait CacheValue: Clone + Send + Sync + 'static {
     fn merge(stored: &Self, arriving: Self) -> Self;
 }
 
+/// A value that can leave the process: for stores on disk or on another machine.
+///
+/// The store adds what bytes that outlive a process need (format version, checksum, compression); the value writes
+/// only itself, beginning with a version of its own layout.
+///
+/// To add a field: raise the layout version, write the field at the end, let `decode` accept the previous version with
+/// a default, and keep a fixture of the previous version in the tests.
+pub trait Persist: CacheValue {
+    /// Appends the value's bytes.
+    fn encode(&self, out: &mut Vec<u8>);
+
+    /// Reads the value back; `None` = an unknown version or damaged bytes, which is a miss.
+    fn decode(bytes: &[u8]) -> Option<Self>;
+}
+
 /// What became of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

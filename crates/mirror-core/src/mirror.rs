@@ -11,9 +11,11 @@ use std::time::Duration;
 
 use cache_backends::{MemoryLimits, MemoryStore};
 use github_conditional::{
-    Conditional, ConditionalLayer, Entry, Event, Freshness, Inspect, Options,
+    Conditional, ConditionalLayer, Entry, Event, Fingerprint, Freshness, Inspect, Options,
 };
-use github_upstream::{BaseUrl, BaseUrlError, Upstream, UpstreamEvent, UpstreamOptions, WallClock};
+use github_upstream::{
+    BaseUrl, BaseUrlError, CallerId, Upstream, UpstreamEvent, UpstreamOptions, WallClock,
+};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use service_runtime::logs::AccessLog;
@@ -162,6 +164,11 @@ fn upstream(
     let (clock, instruments) = (Arc::clone(clock), Arc::clone(instruments));
     Upstream::builder(options)
         .clock(WallClock::new(move || clock.now()))
+        // The engine tells its inner service who asks.
+        .caller_from(|extensions| {
+            let fingerprint = extensions.get::<Fingerprint>()?;
+            Some(CallerId(*fingerprint.as_bytes()))
+        })
         .observer(move |event: &UpstreamEvent<'_>| instruments.called(event))
         .build()
         .map_err(BuildError::Upstream)

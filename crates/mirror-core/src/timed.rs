@@ -1,4 +1,4 @@
-//! The engine's way to the upstream: tells the ledger who asks, and how long calls took on behalf of one request.
+//! How long upstream calls took on behalf of one request, so that the mirror's own share can be told.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -7,8 +7,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use github_conditional::Fingerprint;
-use github_upstream::CallerId;
 use http::Request;
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
@@ -54,11 +52,7 @@ where
         self.0.poll_ready(context)
     }
 
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        if let Some(fingerprint) = request.extensions().get::<Fingerprint>() {
-            let caller = CallerId(*fingerprint.as_bytes());
-            request.extensions_mut().insert(caller);
-        }
+    fn call(&mut self, request: Request<B>) -> Self::Future {
         let time = request.extensions().get::<UpstreamTime>().cloned();
         TimedFuture {
             started: Instant::now(),
