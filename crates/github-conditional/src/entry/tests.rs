@@ -243,6 +243,43 @@ fn a_hundred_callers_with_a_body_each_all_keep_their_own_tags() {
 }
 
 #[test]
+fn of_some_paths_it_is_known_that_callers_differ() {
+    #[track_caller]
+    fn check_differ(path: &str, expected: usize) {
+        let entry = Entry::new(path);
+        entry.absorb(received(1, "one", 1));
+        entry.absorb(received(2, "two", 2));
+        let own = [1, 2].map(|number| asked(&entry, number, TOKEN).map(|(_, standing)| standing));
+        let keep = own
+            .iter()
+            .filter(|standing| **standing == Some("own"))
+            .count();
+        assert_eq!(keep, expected, "{path}");
+    }
+    for path in [
+        "/user",
+        "/user/repos",
+        "/notifications",
+        "/issues",
+        "/app",
+        "/installation/repositories",
+    ] {
+        check_differ(path, 2);
+    }
+    for path in [
+        "/user/583231/repos",
+        "/users/user",
+        "/apps/app",
+        "/repos/o/issues",
+        "/events",
+        "/",
+        "",
+    ] {
+        check_differ(path, 1);
+    }
+}
+
+#[test]
 fn kinds_of_callers_do_not_push_each_other_out() {
     let entry = entry();
     let jwt = |text, seconds| {

@@ -14,8 +14,9 @@ use crate::github::{Caller, Manner, Resource};
 const RESOURCES: usize = 3;
 const CALLERS: usize = 4;
 
-/// `/user` shows everybody something else, the others are the same for all.
-const TARGETS: [&str; RESOURCES] = ["/repos/o/r", "/repos/o/r/issues", "/user"];
+/// The last one shows everybody something else, as a repository does with `permissions`; the others are the same for
+/// all.
+const TARGETS: [&str; RESOURCES] = ["/repos/o/r", "/repos/o/r/issues", "/repos/o/other"];
 const OWN: usize = 2;
 
 /// The last one is anonymous.
