@@ -7,6 +7,7 @@ mod relation;
 mod repository;
 
 use super::Universe;
+use super::estates::check_login;
 use super::model::{AccountIndex, Installation, Kind, Membership, RepositoryIndex};
 use super::object::object;
 use serde::Deserialize;
@@ -320,14 +321,10 @@ impl Universe {
     }
 
     fn free_login(&self, login: &str) -> Result<(), String> {
-        let good = !login.is_empty()
-            && login
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        match (good, self.model.find_account(login)) {
-            (true, None) => Ok(()),
-            (true, Some(_)) => Err(format!("{login} exists already")),
-            (false, _) => Err(format!("`{login}` is not a login")),
+        check_login(login)?;
+        match self.model.find_account(login) {
+            None => Ok(()),
+            Some(_) => Err(format!("{login} exists already")),
         }
     }
 }

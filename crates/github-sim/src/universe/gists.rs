@@ -6,6 +6,7 @@ use super::random::mix;
 use super::reply::{Adjust, Reply, json, not_found, requires_authentication};
 use super::time::iso;
 use super::view::{View, node_id};
+use crate::answer::ApiVersion;
 use serde_json::Value;
 
 const DOCS: &str = "/gists/gists#get-a-gist";
@@ -61,7 +62,10 @@ impl View<'_> {
             "owner": self.simple_user(owner),
             "truncated": false,
         };
-        if in_full == Part::Detail {
+        if self.ask.version == ApiVersion::V2026_03_10 {
+            // Breaking changes of 2026-03-10: `owner` alone is left, without forks and history.
+            super::object::without(&mut body, "user");
+        } else if in_full == Part::Detail {
             extend(
                 &mut body,
                 object! { "forks": Vec::<Value>::new(), "history": Vec::<Value>::new() },

@@ -6,6 +6,7 @@ use super::object::{extend, object};
 use super::reply::{Adjust, Reply, json, not_found};
 use super::time::{iso, parse};
 use super::view::{View, node_id};
+use crate::answer::ApiVersion;
 use serde_json::Value;
 
 pub(crate) const DOCS: &str = "/issues/issues#get-an-issue";
@@ -163,6 +164,10 @@ impl View<'_> {
                 "state_reason": issue.closed_at.filter(|_| issue.pull.is_none()).map(|_| "completed"),
             },
         );
+        if self.ask.version == ApiVersion::V2026_03_10 {
+            // Breaking change of 2026-03-10: `assignees` alone is left.
+            super::object::without(&mut body, "assignee");
+        }
         body
     }
 
@@ -272,6 +277,9 @@ impl View<'_> {
             events.reverse();
             return self.page(&events, Clone::clone);
         }
+        if let ["events", id] = rest {
+            return self.issue_event_by_id(index, id);
+        }
         match rest {
             [] => {
                 let issues = self.chosen(index, content.issues.iter());
@@ -329,6 +337,20 @@ impl View<'_> {
             ["reactions"] | ["sub_issues"] => self.page(&[] as &[Value], Clone::clone),
             _ => Err(not_found(DOCS)),
         }
+    }
+
+    fn issue_event_by_id(&self, index: RepositoryIndex, id: &str) -> Reply {
+        let id: u64 = id
+            .parse()
+            .map_err(|_| not_found("/issues/events#get-an-issue-event"))?;
+        let mut issues = self.model.content(index).issues.iter();
+        let found = issues.find_map(|issue| {
+            let mut events = self.issue_events(index, issue).into_iter();
+            let event = events.find(|event| event.get("id").and_then(Value::as_u64) == Some(id))?;
+            Some((event, issue.created_at))
+        });
+        let (event, at) = found.ok_or_else(|| not_found("/issues/events#get-an-issue-event"))?;
+        Ok(json(event).modified(at))
     }
 
     fn issue_events(&self, index: RepositoryIndex, issue: &Issue) -> Vec<Value> {

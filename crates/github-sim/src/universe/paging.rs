@@ -24,7 +24,7 @@ impl Paging {
         Self::with_default(ask, 30)
     }
 
-    /// Nonsense and zero fall back to the default; more than 100 is silently clamped.
+    /// Nonsense and zero fall back to the default; asking for more than 100 is silently clamped.
     pub(crate) fn with_default(ask: &Ask<'_>, default: usize) -> Self {
         let number = |name: &str| {
             parameter(ask, name)
@@ -33,7 +33,7 @@ impl Paging {
         };
         Self {
             page: number("page").unwrap_or(1).min(1_000_000),
-            per_page: number("per_page").unwrap_or(default).min(100),
+            per_page: number("per_page").map_or(default, |asked| asked.min(100)),
         }
     }
 

@@ -71,6 +71,7 @@ fn targets(walk: &mut Walk) -> Vec<(&'static str, String)> {
     let issue = walk.text(&of("/issues/comments"), "/0/issue_url");
     let issue = issue.rsplit('/').next().unwrap().to_owned();
     let comment = walk.text(&of("/issues/comments"), "/0/id");
+    let event = walk.text(&of("/issues/events"), "/0/id");
     let pull = walk.text(&of("/pulls?state=all"), "/0/number");
     let sha = walk.text(&of("/commits"), "/0/sha");
     let older = walk.text(&of("/commits?per_page=5"), "/4/sha");
@@ -243,6 +244,10 @@ fn targets(walk: &mut Walk) -> Vec<(&'static str, String)> {
         (
             "/issues/{issue_number}/events",
             format!("/issues/{issue}/events"),
+        ),
+        (
+            "/issues/events/{event_id}",
+            format!("/issues/events/{event}"),
         ),
         (
             "/issues/{issue_number}/timeline",

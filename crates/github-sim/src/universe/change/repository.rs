@@ -2,6 +2,7 @@
 
 use super::{Change, Visibility, done};
 use crate::universe::Universe;
+use crate::universe::estates::check_repository_name;
 use crate::universe::model::Permission;
 use serde_json::Value;
 
@@ -16,8 +17,9 @@ pub(super) fn apply(universe: &mut Universe, change: Change, now: i64) -> Result
                 .split_once('/')
                 .ok_or_else(|| format!("`{repo}` is not owner/name"))?;
             let owner = universe.account_named(owner)?;
-            if name.is_empty() || universe.model.find_repository(&repo).is_some() {
-                return Err(format!("{repo} exists already or has no name"));
+            check_repository_name(name)?;
+            if universe.model.find_repository(&repo).is_some() {
+                return Err(format!("{repo} exists already"));
             }
             let index = universe.create_repository(owner, name, now);
             universe.model.repository_mut(index).private = private;

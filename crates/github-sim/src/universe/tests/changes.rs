@@ -240,6 +240,18 @@ fn wrong_changes_say_what_is_wrong() {
         (json!({}), "change"),
         (json!({ "change": "explode" }), "explode"),
         (
+            json!({ "change": "add_repository", "repo": "octocat/a/b" }),
+            "not a name",
+        ),
+        (
+            json!({ "change": "rename_user", "login": "octocat", "name": "a/b" }),
+            "not a login",
+        ),
+        (
+            json!({ "change": "rename_user", "login": "octocat", "name": "hubot" }),
+            "exists already",
+        ),
+        (
             json!({ "change": "star", "repo": "a/b", "login": "x" }),
             "there is no repository a/b",
         ),

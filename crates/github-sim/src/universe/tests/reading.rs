@@ -312,6 +312,12 @@ fn the_2026_version_drops_what_it_announced() {
     assert!(client.json(REPO).get("has_downloads").is_none());
     assert!(client.json(&pulls)[0].get("assignee").is_none());
     assert!(client.json(&pulls)[0].get("merge_commit_sha").is_none());
+    assert!(
+        client.json(&format!("{REPO}/issues"))[0]
+            .get("assignee")
+            .is_none()
+    );
+    assert!(client.json("/gists/public")[0].get("user").is_none());
 }
 
 #[test]
