@@ -9,3 +9,4 @@ mod mirror;
 mod quota;
 mod rig;
 mod secrets;
+mod tls;
