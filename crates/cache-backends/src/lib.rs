@@ -13,6 +13,8 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+#[cfg(any(feature = "disk", feature = "redis"))]
+mod envelope;
 mod error;
 #[cfg(feature = "conformance")]
 mod fault;
