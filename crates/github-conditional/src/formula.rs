@@ -53,6 +53,11 @@ impl Salt {
         }
     }
 
+    /// The representation that the request asks for.
+    pub(crate) fn media(&self) -> GithubMedia {
+        GithubMedia::of_accept_lines(&self.values[0])
+    }
+
     fn begin(&self, varying: Varying) -> Sha256 {
         let mut hash = Sha256::new();
         for (value, named) in self.values.iter().zip(varying.0) {

@@ -46,11 +46,11 @@ impl Commit {
         request: &ReadRequest,
         entry: Option<Entry>,
         salt: &Salt,
-        media: GithubMedia,
         uri: Uri,
         head: Arc<Head>,
         requested_at: SystemTime,
     ) -> Self {
+        let media = salt.media();
         let rule = Rule::of(&head.headers);
         let formula = rule.map(|rule| TagHash::begin(salt, Varying::of(&head.headers), rule));
         Self {

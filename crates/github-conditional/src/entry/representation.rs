@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
@@ -9,6 +10,8 @@ use bytes::Bytes;
 use github_headers::Links;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
+
+use super::to_millis;
 
 /// SHA-256 of a body, shortened: which body it is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,7 +61,11 @@ pub(crate) struct Representation {
     items: Option<u32>,
     successor: Successor,
     derived: Derived,
+    /// When a 304's headers were last compared with the stored ones; 0 = never.
+    headers_checked_millis: Arc<AtomicU64>,
 }
+
+const HEADERS_CHECKED_EVERY_MILLIS: u64 = 60_000;
 
 /// Something computed from a body once and kept with it as long as it is stored.
 ///
@@ -129,6 +136,7 @@ impl Representation {
             items,
             successor,
             derived: Derived::default(),
+            headers_checked_millis: Arc::default(),
         }
     }
 
@@ -175,6 +183,20 @@ impl Representation {
     /// Whether it is a non-empty list that names no next page: it may be full, and have grown behind its end.
     pub(crate) fn may_have_grown_behind(&self) -> bool {
         self.successor == Successor::Unnamed && self.items.is_some_and(|items| items > 0)
+    }
+
+    /// Whether a 304's headers are to be compared with the stored ones now.
+    ///
+    /// Once a minute is enough: each answer shows the headers of its own 304, so the stored ones only matter when
+    /// GitHub cannot be asked, and comparing them is dearer than all else that a hit does.
+    pub(crate) fn headers_are_due(&self, now: SystemTime) -> bool {
+        let now = to_millis(now);
+        let last = self.headers_checked_millis.load(Ordering::Relaxed);
+        if last != 0 && now.saturating_sub(last) < HEADERS_CHECKED_EVERY_MILLIS {
+            return false;
+        }
+        self.headers_checked_millis.store(now, Ordering::Relaxed);
+        true
     }
 
     /// The stored headers as a 304 with these headers refreshes them (RFC 9111 §3.2); `None` if nothing changes.

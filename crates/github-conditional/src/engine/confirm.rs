@@ -1,0 +1,154 @@
+//! After a 304: what it confirms, to whom, and what follows from it.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use cache_backends::CacheStore;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http_body::Body;
+use tower_service::Service;
+
+use super::answer::Stored;
+use super::call::{Call, Led};
+use super::prepare::{PageBehind, Sent};
+use super::probe::{Behind, look_behind};
+use crate::entry::{BodyDigest, Confirmed, Entry, Received, Representation, Sharing, Standing};
+use crate::error::BoxError;
+use crate::outcome::ValidatorKind;
+use crate::policy::freshness::fresh_until;
+use crate::policy::pagination::with_successor;
+
+impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
+    /// A 304 to our tag: the candidate body is confirmed to this caller.
+    pub(super) async fn refresh<ReqB, ResB>(
+        self,
+        kind: ValidatorKind,
+        sent: Sent,
+        headers: HeaderMap,
+        requested_at: SystemTime,
+    ) -> Led<ResB>
+    where
+        S: Service<Request<ReqB>, Response = Response<ResB>> + Clone + Send + 'static,
+        S::Future: Send,
+        S::Error: Into<BoxError>,
+        ReqB: Body + Default + Send + 'static,
+        ResB: Body<Data = Bytes> + Send + 'static,
+        ResB::Error: Into<BoxError>,
+    {
+        let (Some(candidate), Some(entry)) = (sent.candidate, sent.entry) else {
+            unreachable!("only a stored body is asked about by its tag or date");
+        };
+        let request = self.request;
+        let mut representation = candidate.representation;
+        let until = fresh_until(
+            self.engine.freshness(request.class),
+            &sent.uri,
+            &headers,
+            Some(representation.headers()),
+            requested_at,
+        );
+        let confirmation = match candidate.standing {
+            Standing::Confirmed(known) => {
+                known.renew(requested_at, until);
+                known
+            }
+            Standing::Predictable => {
+                let confirmed = Confirmed::new(sent.tag, &headers, requested_at, until);
+                let known = entry.confirm(
+                    request.fingerprint,
+                    request.class,
+                    &representation,
+                    confirmed,
+                );
+                self.engine.save(&request.key, entry.clone()).await;
+                known
+            }
+        };
+        if representation.headers_are_due(requested_at)
+            && let Some(refreshed) = representation.refreshed_by(&headers)
+        {
+            representation = entry.freshen(&representation, refreshed);
+        }
+        if let Some(behind) = sent.behind {
+            let engine = Arc::clone(&self.engine);
+            let front = representation.body().clone();
+            let PageBehind {
+                page,
+                target,
+                headers,
+            } = behind;
+            if let Behind::Page(successor) =
+                look_behind(engine, self.inner.clone(), headers, target, front).await
+            {
+                let origin = &self.engine.options.origin;
+                let stored = representation.headers();
+                let grown = with_successor(stored, &successor, &sent.uri, origin, page);
+                representation = entry.freshen(&representation, grown);
+            }
+        }
+        let stored = Stored {
+            representation,
+            confirmation,
+        };
+        self.land_confirmed(kind, stored, headers)
+    }
+
+    /// A 304 to the tag of `[]`: a list that nobody had seen is empty, and nothing was paid for knowing it.
+    pub(super) async fn empty_list<B>(
+        self,
+        sent: Sent,
+        headers: HeaderMap,
+        requested_at: SystemTime,
+    ) -> Led<B> {
+        let request = self.request;
+        let until = fresh_until(
+            self.engine.freshness(request.class),
+            &sent.uri,
+            &headers,
+            None,
+            requested_at,
+        );
+        let confirmed = Confirmed::new(sent.tag, &headers, requested_at, until);
+        let body = Bytes::from_static(b"[]");
+        let mut stored = headers.clone();
+        stored.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/json; charset=utf-8"),
+        );
+        let digest = BodyDigest::of(&body);
+        let representation = Arc::new(Representation::new(
+            digest,
+            StatusCode::OK,
+            stored,
+            body,
+            Sharing::ByFormula,
+            requested_at,
+        ));
+        let entry = sent.entry.unwrap_or_else(|| Entry::new(sent.uri.path()));
+        let received = Received {
+            fingerprint: request.fingerprint,
+            class: request.class,
+            representation: Arc::clone(&representation),
+            confirmed: confirmed.clone(),
+        };
+        entry.absorb(received);
+        let confirmation = match entry.confirmed(request.fingerprint) {
+            Some((held, confirmation)) if held.digest() == digest => confirmation,
+            // Somebody was sent something newer meanwhile; this caller was told of an empty list all the same.
+            _ => entry.confirm(
+                request.fingerprint,
+                request.class,
+                &representation,
+                confirmed,
+            ),
+        };
+        self.engine.save(&request.key, entry).await;
+        let stored = Stored {
+            representation,
+            confirmation,
+        };
+        self.land_confirmed(ValidatorKind::Speculative, stored, headers)
+    }
+}
