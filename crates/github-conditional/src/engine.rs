@@ -31,8 +31,9 @@ pub(crate) mod upstream;
 
 use answer::Landed;
 
-/// One upstream call per resource variant and caller.
-pub(crate) type FlightKey = (StoreKey, Fingerprint);
+/// One upstream call per resource variant and caller, and anew after each write that touches it: who asks after a write
+/// must not be given the answer to a question from before.
+pub(crate) type FlightKey = (StoreKey, Fingerprint, u64);
 
 /// State shared by all clones of a service.
 pub(crate) struct Engine<St> {

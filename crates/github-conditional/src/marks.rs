@@ -16,11 +16,20 @@ pub(crate) struct Marks {
     state: RwLock<State>,
 }
 
+/// One write, in order and in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Mark {
+    /// Grows with each write: tells writes apart that happen within one tick of the clock.
+    pub(crate) sequence: u64,
+    pub(crate) at: SystemTime,
+}
+
 #[derive(Debug, Default)]
 struct State {
-    paths: HashMap<Box<str>, SystemTime>,
-    /// Everything counts as written to at this time: stands for the marks that were dropped.
-    everything: Option<SystemTime>,
+    paths: HashMap<Box<str>, Mark>,
+    /// Everything counts as written to by this write: stands for the marks that were dropped.
+    everything: Option<Mark>,
+    sequence: u64,
 }
 
 impl Marks {
@@ -31,15 +40,20 @@ impl Marks {
             state.forget_older_half();
         }
         let path = path.trim_end_matches('/');
-        state.paths.insert(path.into(), now);
+        state.sequence += 1;
+        let mark = Mark {
+            sequence: state.sequence,
+            at: now,
+        };
+        state.paths.insert(path.into(), mark);
         if let Some((parent, _)) = path.rsplit_once('/') {
             // Only the collection itself, not what else lies below it: a key that no path has as a prefix.
-            state.paths.insert(format!("{parent}//").into(), now);
+            state.paths.insert(format!("{parent}//").into(), mark);
         }
     }
 
-    /// When anything that covers `path` was written to last.
-    pub(crate) fn marked_at(&self, path: &str) -> Option<SystemTime> {
+    /// The last write to anything that covers `path`.
+    pub(crate) fn last(&self, path: &str) -> Option<Mark> {
         let state = self.state.read();
         if state.paths.is_empty() {
             return state.everything;
@@ -85,7 +99,7 @@ mod tests {
         marks.mark("/repos/o/r/issues/5", at(1));
         #[track_caller]
         fn check(marks: &Marks, path: &str, expected: Option<SystemTime>) {
-            assert_eq!(marks.marked_at(path), expected, "{path}");
+            assert_eq!(marks.last(path).map(|mark| mark.at), expected, "{path}");
         }
         check(&marks, "/repos/o/r/issues/5", Some(at(1)));
         check(&marks, "/repos/o/r/issues/5/comments", Some(at(1)));
@@ -106,7 +120,9 @@ mod tests {
         }
         assert!(marks.state.read().paths.len() <= MAX_MARKS);
         for number in [0, 1, 9_999, 15_000, 19_999] {
-            let marked = marks.marked_at(&format!("/repos/o/r{number}"));
+            let marked = marks
+                .last(&format!("/repos/o/r{number}"))
+                .map(|mark| mark.at);
             assert!(marked >= Some(at(number + 1)), "mark {number} was lost");
         }
     }

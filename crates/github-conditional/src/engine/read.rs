@@ -87,7 +87,13 @@ where
         conditions: ClientConditions::take(&mut parts.headers),
     };
     loop {
-        let landings = engine.flights.landings(&(request.key, fingerprint));
+        let written = engine.marks.last(parts.uri.path());
+        let flight = (
+            request.key,
+            fingerprint,
+            written.map_or(0, |mark| mark.sequence),
+        );
+        let landings = engine.flights.landings(&flight);
         let entry = engine.load(&request.key).await;
         if let Some(answer) = serve_unasked(&engine, &request, entry.as_ref()) {
             return Ok(answer);
@@ -97,10 +103,10 @@ where
             let cold = Request::from_parts(parts, ReqB::default());
             return bypass(&engine, &mut inner, cold, BypassReason::ColdHead).await;
         }
-        match engine.flights.board((request.key, fingerprint)) {
+        match engine.flights.board(flight) {
             Seat::Leader(lead) => {
                 // What was read before another flight landed is outdated.
-                let entry = match engine.flights.landings(&(request.key, fingerprint)) == landings {
+                let entry = match engine.flights.landings(&flight) == landings {
                     true => entry,
                     false => engine.load(&request.key).await,
                 };
@@ -216,7 +222,9 @@ fn serve_unasked<St: CacheStore<Entry>, B>(
     let held = stored.as_ref().map(|stored| Held {
         validated_at: stored.confirmation.validated_at(),
         fresh_until: stored.confirmation.fresh_until(),
-        marked_at: entry.and_then(|entry| engine.marks.marked_at(entry.path())),
+        marked_at: entry
+            .and_then(|entry| engine.marks.last(entry.path()))
+            .map(|mark| mark.at),
     });
     let client = client(engine, request);
     let question = question(engine, request, Prediction::Off);

@@ -240,3 +240,29 @@ async fn an_answer_to_the_leaders_own_validators_is_not_the_followers() {
     assert_eq!(leader.await.unwrap().status, 304);
     assert_eq!(follower.await.unwrap().text(), ONE);
 }
+
+/// Who asks after a write must not be given the answer to a question from before it.
+#[tokio::test(start_paused = true)]
+async fn a_question_after_a_write_does_not_join_one_from_before() {
+    let bench = Bench::new();
+    bench.github.serve(REPO, ONE);
+    bench.get(ALICE, REPO).await;
+    bench.github.take_calls();
+    let gate = Gate::shut();
+    bench.github.next(REPO, Manner::Gate(gate.clone()));
+    let before = spawn(&bench, ALICE, REPO);
+    settle().await;
+    let write = crate::bench::request(http::Method::PATCH, ALICE, REPO, &[]);
+    bench.read(write).await;
+    bench.github.update(REPO, "{\"id\":2}");
+    let after = bench.get(ALICE, REPO).await;
+    assert_eq!(after.text(), "{\"id\":2}");
+    gate.open();
+    before.await.unwrap();
+    let reads = bench.github.take_lines();
+    assert_eq!(
+        reads.iter().filter(|line| line.starts_with("GET")).count(),
+        2,
+        "{reads:?}"
+    );
+}
