@@ -255,8 +255,10 @@ async fn a_question_after_a_write_does_not_join_one_from_before() {
     let write = crate::bench::request(http::Method::PATCH, ALICE, REPO, &[]);
     bench.read(write).await;
     bench.github.update(REPO, "{\"id\":2}");
-    let after = bench.get(ALICE, REPO).await;
-    assert_eq!(after.text(), "{\"id\":2}");
+    let after = spawn(&bench, ALICE, REPO);
+    settle().await;
+    assert!(after.is_finished(), "it waits for the question from before");
+    assert_eq!(after.await.unwrap().text(), "{\"id\":2}");
     gate.open();
     before.await.unwrap();
     let reads = bench.github.take_lines();
