@@ -20,6 +20,7 @@ use parking_lot::RwLock;
 
 use crate::fingerprint::{CredentialClass, Fingerprint};
 
+mod codec;
 mod confirmation;
 mod representation;
 mod views;

@@ -27,6 +27,14 @@ impl BodyDigest {
         short.copy_from_slice(&hash.finalize()[..16]);
         Self(short)
     }
+
+    pub(super) const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    pub(super) const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
 }
 
 impl fmt::Debug for BodyDigest {
@@ -93,6 +101,15 @@ impl fmt::Debug for Derived {
     }
 }
 
+/// What is known of a body beside its bytes and headers.
+pub(super) struct Facts {
+    pub(super) status: StatusCode,
+    pub(super) sharing: Sharing,
+    pub(super) weak: bool,
+    pub(super) requested_at: SystemTime,
+    pub(super) items: Option<u32>,
+}
+
 /// Whether `Link` names a next page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Successor {
@@ -134,6 +151,29 @@ impl Representation {
             weak,
             requested_at,
             items,
+            successor,
+            derived: Derived::default(),
+            headers_checked_millis: Arc::default(),
+        }
+    }
+
+    /// A body that was stored outside the process, as it was.
+    pub(super) fn restore(
+        digest: BodyDigest,
+        body: Bytes,
+        headers: HeaderMap,
+        facts: Facts,
+    ) -> Self {
+        let successor = Successor::of(&headers);
+        Self {
+            digest,
+            status: facts.status,
+            headers,
+            body,
+            sharing: facts.sharing,
+            weak: facts.weak,
+            requested_at: facts.requested_at,
+            items: facts.items,
             successor,
             derived: Derived::default(),
             headers_checked_millis: Arc::default(),

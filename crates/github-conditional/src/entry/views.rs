@@ -89,6 +89,35 @@ impl View {
         self.class
     }
 
+    pub(super) fn id(&self) -> ViewId {
+        self.id
+    }
+
+    pub(super) fn previous(&self) -> Option<&Arc<Representation>> {
+        self.previous.as_ref()
+    }
+
+    pub(super) fn used_at(&self) -> SystemTime {
+        self.used_at
+    }
+
+    /// A view that was stored outside the process.
+    pub(super) fn restore(
+        id: ViewId,
+        class: CredentialClass,
+        head: Arc<Representation>,
+        previous: Option<Arc<Representation>>,
+        used_at: SystemTime,
+    ) -> Self {
+        Self {
+            id,
+            class,
+            head,
+            previous,
+            used_at,
+        }
+    }
+
     /// The kept body with this digest.
     pub(crate) fn holding(&self, digest: BodyDigest) -> Option<&Arc<Representation>> {
         let previous = self.previous.iter();
@@ -132,10 +161,27 @@ impl Views {
         }
     }
 
-    pub(crate) fn find(&self, id: ViewId) -> Option<&View> {
+    /// Views that were stored outside the process; their ids are their positions.
+    pub(super) fn restore(difference: Difference, views: Vec<View>) -> Self {
+        let next_id = views.last().map_or(0, |view| view.id + 1);
+        Self {
+            views,
+            next_id,
+            difference,
+        }
+    }
+
+    pub(super) fn iter(&self) -> std::slice::Iter<'_, View> {
+        self.views.iter()
+    }
+
+    pub(super) fn position(&self, id: ViewId) -> Option<usize> {
         // Ids only grow, so the views are sorted by them.
-        let position = self.views.binary_search_by_key(&id, |view| view.id).ok()?;
-        Some(&self.views[position])
+        self.views.binary_search_by_key(&id, |view| view.id).ok()
+    }
+
+    pub(crate) fn find(&self, id: ViewId) -> Option<&View> {
+        self.position(id).map(|position| &self.views[position])
     }
 
     /// The body a caller unknown here most likely sees: of its own class first, the most recently confirmed one.
