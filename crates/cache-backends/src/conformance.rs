@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 
-use crate::{CacheStore, CacheValue, StoreKey, Written};
+use crate::{CacheStore, CacheValue, Persist, StoreKey, Written};
 
 /// The value that the suite stores: a set of writers' marks and the number of the newest version.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +51,44 @@ impl CacheValue for Sample {
             marks: &stored.0.marks | &arriving.0.marks,
             padding: stored.0.padding.max(arriving.0.padding),
         }))
+    }
+}
+
+/// Layout version 1: newest, padding, number of marks, marks; all little endian.
+impl Persist for Sample {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.push(1);
+        let numbers = [
+            self.0.newest,
+            self.0.padding as u64,
+            self.0.marks.len() as u64,
+        ];
+        for number in numbers.into_iter().chain(self.0.marks.iter().copied()) {
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+        // What pretends to weigh something also takes its place among the bytes.
+        out.resize(out.len() + self.0.padding, 0);
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (&1, mut rest) = bytes.split_first()? else {
+            return None;
+        };
+        let mut number = || {
+            let (number, after) = rest.split_first_chunk::<8>()?;
+            rest = after;
+            Some(u64::from_le_bytes(*number))
+        };
+        let (newest, padding, count) = (number()?, number()?, number()?);
+        let marks = (0..count).map(|_| number()).collect::<Option<_>>()?;
+        let padding = usize::try_from(padding).ok()?;
+        (rest.len() == padding).then(|| {
+            Self(Arc::new(Inner {
+                newest,
+                marks,
+                padding,
+            }))
+        })
     }
 }
 
