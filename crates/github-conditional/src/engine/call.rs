@@ -104,8 +104,8 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
         ResB::Error: Into<BoxError>,
     {
         let entry = self.wait_for_first_fetch(entry).await;
-        let sent = self.prepare(entry);
         let requested_at = self.engine.now();
+        let sent = self.prepare(entry, requested_at);
         let upstream = Request::from_parts(self.take_parts(), ReqB::default());
         let response = match send(&mut self.inner, upstream).await {
             Ok(response) => response,

@@ -18,7 +18,7 @@ use crate::entry::{BodyDigest, Confirmed, Entry, Received, Representation, Shari
 use crate::error::BoxError;
 use crate::outcome::ValidatorKind;
 use crate::policy::freshness::fresh_until;
-use crate::policy::pagination::with_successor;
+use crate::policy::pagination::{LastPage, Look, next_look, with_last, with_successor};
 
 impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
     /// A 304 to our tag: the candidate body is confirmed to this caller.
@@ -71,20 +71,30 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
         {
             representation = entry.freshen(&representation, refreshed);
         }
-        if let Some(behind) = sent.behind {
+        if let Some(PageBehind {
+            sought,
+            target,
+            headers,
+        }) = sent.behind
+        {
             let engine = Arc::clone(&self.engine);
             let front = representation.body().clone();
-            let PageBehind {
-                page,
-                target,
-                headers,
-            } = behind;
-            if let Behind::Page(successor) =
-                look_behind(engine, self.inner.clone(), headers, target, front).await
-            {
-                let origin = &self.engine.options.origin;
+            let behind = look_behind(engine, self.inner.clone(), headers, target, front).await;
+            let look = match &behind {
+                Behind::Nothing | Behind::Page(_) => Look::Answered,
+                Behind::Unknown => Look::Failed,
+            };
+            representation.looked_behind(next_look(&sought, look, requested_at));
+            if let Behind::Page(successor) = behind {
                 let stored = representation.headers();
-                let grown = with_successor(stored, &successor, &sent.uri, origin, page);
+                let grown = match sought {
+                    LastPage::Distant { last, .. } => with_last(stored, &successor, last),
+                    LastPage::Full { page, .. } => {
+                        let origin = &self.engine.options.origin;
+                        with_successor(stored, &successor, &sent.uri, origin, page)
+                    }
+                    LastPage::Conclusive => stored.clone(),
+                };
                 representation = entry.freshen(&representation, grown);
             }
         }

@@ -1,5 +1,7 @@
 //! Before the call: which validator is sent, and what is remembered of the request.
 
+use std::time::SystemTime;
+
 use cache_backends::CacheStore;
 use github_headers::EntityTag;
 use http::{HeaderMap, Method, Uri};
@@ -26,10 +28,10 @@ pub(super) struct Sent {
     pub(super) behind: Option<PageBehind>,
 }
 
-/// The question for the page behind a full last page.
+/// The question for the page behind the last known one.
 pub(super) struct PageBehind {
-    /// The number of the page in front.
-    pub(super) page: u32,
+    /// What is looked for.
+    pub(super) sought: LastPage,
     pub(super) target: Uri,
     /// The headers of the request for the page in front.
     pub(super) headers: HeaderMap,
@@ -37,7 +39,7 @@ pub(super) struct PageBehind {
 
 impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
     /// Chooses the validator and puts it into the request.
-    pub(super) fn prepare(&mut self, entry: Option<Entry>) -> Sent {
+    pub(super) fn prepare(&mut self, entry: Option<Entry>, now: SystemTime) -> Sent {
         let request = self.request;
         // A HEAD for something stored is asked as a GET: a 304 costs the same, and a 200 brings the new body.
         self.parts.method = Method::GET;
@@ -62,12 +64,17 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
         let behind = candidate
             .as_ref()
             .filter(|_| request.class != CredentialClass::Anonymous)
-            .map(|candidate| last_page(request.route, &uri, &candidate.representation));
+            .map(|candidate| last_page(request.route, &uri, &candidate.representation, now));
         let behind = match behind {
-            Some(LastPage::Full { page, next }) => Some(PageBehind {
-                page,
-                target: next,
+            Some(
+                LastPage::Full { ref next, .. }
+                | LastPage::Distant {
+                    beyond: ref next, ..
+                },
+            ) => Some(PageBehind {
+                target: next.clone(),
                 headers: headers.clone(),
+                sought: behind.unwrap_or(LastPage::Conclusive),
             }),
             Some(LastPage::Conclusive) | None => None,
         };

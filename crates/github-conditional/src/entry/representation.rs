@@ -7,11 +7,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use github_headers::Links;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
 
 use super::to_millis;
+use crate::policy::pagination::last_named;
 
 /// SHA-256 of a body, shortened: which body it is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,7 +67,10 @@ pub(crate) struct Representation {
     requested_at: SystemTime,
     /// Length of the top-level JSON array, where it is one.
     items: Option<u32>,
-    successor: Successor,
+    /// The last page that `Link` names.
+    last_page: Option<u32>,
+    /// When the page behind the last known one may be asked for again; 0 = at once.
+    next_look_millis: Arc<AtomicU64>,
     derived: Derived,
     /// When a 304's headers were last compared with the stored ones; 0 = never.
     headers_checked_millis: Arc<AtomicU64>,
@@ -110,23 +113,6 @@ pub(super) struct Facts {
     pub(super) items: Option<u32>,
 }
 
-/// Whether `Link` names a next page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Successor {
-    Named,
-    Unnamed,
-}
-
-impl Successor {
-    fn of(headers: &HeaderMap) -> Self {
-        match Links::from_headers(headers) {
-            Ok(links) if links.find("next").is_none() => Self::Unnamed,
-            // An unreadable Link is no ground for a guess.
-            _ => Self::Named,
-        }
-    }
-}
-
 impl Representation {
     pub(crate) fn new(
         digest: BodyDigest,
@@ -141,7 +127,7 @@ impl Representation {
             .is_some_and(|value| value.as_bytes().starts_with(b"W/"));
         let items = count_items(&headers, &body);
         let headers = storable_headers(headers);
-        let successor = Successor::of(&headers);
+        let last_page = last_named(&headers);
         Self {
             digest,
             status,
@@ -151,9 +137,10 @@ impl Representation {
             weak,
             requested_at,
             items,
-            successor,
+            last_page,
             derived: Derived::default(),
             headers_checked_millis: Arc::default(),
+            next_look_millis: Arc::default(),
         }
     }
 
@@ -164,7 +151,7 @@ impl Representation {
         headers: HeaderMap,
         facts: Facts,
     ) -> Self {
-        let successor = Successor::of(&headers);
+        let last_page = last_named(&headers);
         Self {
             digest,
             status: facts.status,
@@ -174,9 +161,10 @@ impl Representation {
             weak: facts.weak,
             requested_at: facts.requested_at,
             items: facts.items,
-            successor,
+            last_page,
             derived: Derived::default(),
             headers_checked_millis: Arc::default(),
+            next_look_millis: Arc::default(),
         }
     }
 
@@ -220,9 +208,20 @@ impl Representation {
         self.headers.get(header::LAST_MODIFIED)
     }
 
-    /// Whether it is a non-empty list that names no next page: it may be full, and have grown behind its end.
-    pub(crate) fn may_have_grown_behind(&self) -> bool {
-        self.successor == Successor::Unnamed && self.items.is_some_and(|items| items > 0)
+    /// The last page that `Link` names; `u32::MAX` where it cannot be told, `None` where it names no other page.
+    pub(crate) fn last_page(&self) -> Option<u32> {
+        self.last_page
+    }
+
+    /// Whether the page behind the last known one may be asked for.
+    pub(crate) fn may_look_behind(&self, now: SystemTime) -> bool {
+        to_millis(now) >= self.next_look_millis.load(Ordering::Relaxed)
+    }
+
+    /// Somebody has looked; nobody needs to before `next`.
+    pub(crate) fn looked_behind(&self, next: SystemTime) {
+        self.next_look_millis
+            .store(to_millis(next), Ordering::Relaxed);
     }
 
     /// Whether a 304's headers are to be compared with the stored ones now.
@@ -263,10 +262,10 @@ impl Representation {
 
     pub(crate) fn with_headers(&self, headers: HeaderMap) -> Arc<Self> {
         let headers = storable_headers(headers);
-        let successor = Successor::of(&headers);
+        let last_page = last_named(&headers);
         Arc::new(Self {
             headers,
-            successor,
+            last_page,
             ..self.clone()
         })
     }

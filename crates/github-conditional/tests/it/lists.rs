@@ -1,5 +1,7 @@
 //! Lists: empty ones that were never seen, and full last pages behind which something has grown.
 
+use std::time::Duration;
+
 use github_conditional::{Options, SpeculateEmptyLists};
 
 use crate::bench::{ALICE, ANONYMOUS, BOB, Bench, CAROL};
@@ -176,8 +178,56 @@ mod full_last_page {
             let page = bench.get(ALICE, STARS).await;
             page.check(200, &items(30), OWN);
             assert_eq!(page.header("link"), None);
+            // A look that failed may have been charged: nobody looks again for ten minutes.
+            bench.github.take_calls();
+            tokio::time::advance(Duration::from_secs(599)).await;
+            bench.get(ALICE, STARS).await.check(200, &items(30), OWN);
+            assert_eq!(bench.github.take_lines().len(), 1);
+            tokio::time::advance(Duration::from_secs(1)).await;
         }
         assert_eq!(bench.take_events(), ["failed"; 3]);
+    }
+
+    /// Clients count a list with one item to a page, by the last page that the first one names.
+    #[tokio::test(start_paused = true)]
+    async fn a_first_page_learns_of_a_new_last_page_within_a_minute() {
+        let first = "/repos/o/r/stargazers?per_page=1";
+        let page = |number: u32| {
+            format!("<https://api.github.com/repositories/1/stargazers?per_page=1&page={number}>")
+        };
+        let link = |last| format!("{}; rel=\"next\", {}; rel=\"last\"", page(2), page(last));
+        let bench = Bench::new();
+        bench
+            .github
+            .put(first, Resource::new("[1]").header("link", &link(3)));
+        bench
+            .github
+            .serve("/repos/o/r/stargazers?per_page=1&page=4", "[]");
+        bench.get(ALICE, first).await;
+        bench
+            .github
+            .serve("/repos/o/r/stargazers?per_page=1&page=4", "[4]");
+        tokio::time::advance(Duration::from_secs(59)).await;
+        assert_eq!(
+            bench.get(ALICE, first).await.header("link"),
+            Some(link(3).as_str())
+        );
+        tokio::time::advance(Duration::from_secs(1)).await;
+        bench.github.take_calls();
+        assert_eq!(
+            bench.get(ALICE, first).await.header("link"),
+            Some(link(4).as_str())
+        );
+        assert_eq!(bench.github.take_lines().len(), 2);
+        assert_eq!(
+            bench.get(ALICE, first).await.header("link"),
+            Some(link(4).as_str())
+        );
+        assert_eq!(
+            bench.github.take_lines().len(),
+            1,
+            "once a minute is enough"
+        );
     }
 
     /// A list that knows no pages answers any page number with itself.

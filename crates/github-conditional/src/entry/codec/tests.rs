@@ -115,7 +115,7 @@ fn seen_body(body: &Representation) -> impl PartialEq + std::fmt::Debug + use<> 
         body.is_weak(),
         body.requested_at(),
         body.items(),
-        body.may_have_grown_behind(),
+        body.last_page(),
     );
     (facts, body.body().clone(), seen_headers(body.headers()))
 }

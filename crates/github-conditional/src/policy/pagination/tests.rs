@@ -1,5 +1,7 @@
 //! Which pages need a look behind them, and the `Link` of one that has grown.
 
+use std::time::UNIX_EPOCH;
+
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
@@ -25,7 +27,7 @@ fn page(items: usize, link: &str) -> Representation {
         headers,
         body,
         Sharing::ByFormula,
-        std::time::UNIX_EPOCH,
+        UNIX_EPOCH,
     )
 }
 
@@ -40,7 +42,7 @@ fn check_page(target: &str, page: &Representation, expected: Option<(u32, &str)>
         },
     };
     assert_eq!(
-        last_page(Route::of(uri.path()), &uri, page),
+        last_page(Route::of(uri.path()), &uri, page, UNIX_EPOCH),
         expected,
         "{target}"
     );
@@ -236,7 +238,7 @@ fn what_is_no_list_has_no_pages() {
         headers,
         body,
         Sharing::ByFormula,
-        std::time::UNIX_EPOCH,
+        UNIX_EPOCH,
     );
     check_page("/repos/o/r/stargazers", &object, None);
 }
@@ -311,5 +313,108 @@ fn links_of_other_kinds_stay() {
         "<https://api.github.com/repos/o/r/stargazers?page=2>; rel=\"next\", \
          <https://api.github.com/repos/o/r/stargazers?page=2>; rel=\"last\"\n\
          <https://docs.github.com/versions>; rel=\"deprecation\"; type=\"text/html\"",
+    );
+}
+
+const FIRST: &str = "<https://api.github.com/repositories/1/stargazers?per_page=1&page=2>; rel=\"next\", <https://api.github.com/repositories/1/stargazers?per_page=1&page=7>; rel=\"last\"";
+
+#[test]
+fn a_first_page_is_looked_behind_its_last_one_once_a_minute() {
+    #[track_caller]
+    fn check(target: &str, link: &str, seconds: u64, expected: Option<&str>) {
+        let uri: Uri = target.parse().unwrap();
+        let now = UNIX_EPOCH + Duration::from_secs(seconds);
+        let found = last_page(Route::of(uri.path()), &uri, &page(1, link), now);
+        let expected = match expected {
+            None => LastPage::Conclusive,
+            Some(beyond) => LastPage::Distant {
+                last: 7,
+                beyond: beyond.parse().unwrap(),
+            },
+        };
+        assert_eq!(found, expected, "{target} after {seconds} s");
+    }
+    let (stars, beyond) = (
+        "/repos/o/r/stargazers?per_page=1",
+        "/repos/o/r/stargazers?per_page=1&page=8",
+    );
+    check(stars, FIRST, 59, None);
+    check(stars, FIRST, 60, Some(beyond));
+    check(
+        "/repos/o/r/stargazers?per_page=1&page=1",
+        FIRST,
+        60,
+        Some(beyond),
+    );
+    check("/repos/o/r/stargazers?per_page=1&page=2", FIRST, 60, None);
+    // A list too long to count, and one that is walked by cursors.
+    let uncounted = "<https://api.github.com/repositories/1/stargazers?page=2>; rel=\"next\"";
+    check(stars, uncounted, 60, None);
+    check("/repos/o/r/activity?per_page=1", FIRST, 60, None);
+    // GitHub keeps 300 events: page 8 of 50 would be a charged 422.
+    check("/repos/o/r/events?per_page=50", FIRST, 60, None);
+}
+
+#[test]
+fn the_next_look_depends_on_how_the_last_one_ended() {
+    let full = LastPage::Full {
+        page: 1,
+        next: Uri::from_static("/x"),
+    };
+    let distant = LastPage::Distant {
+        last: 7,
+        beyond: Uri::from_static("/x"),
+    };
+    let after = |sought: &LastPage, look| {
+        next_look(sought, look, UNIX_EPOCH)
+            .duration_since(UNIX_EPOCH)
+            .unwrap()
+            .as_secs()
+    };
+    assert_eq!(after(&full, Look::Answered), 0);
+    assert_eq!(after(&distant, Look::Answered), 60);
+    assert_eq!(
+        (after(&full, Look::Failed), after(&distant, Look::Failed)),
+        (600, 600)
+    );
+    let page = page(30, "");
+    let stars = Uri::from_static("/repos/o/r/stargazers");
+    page.looked_behind(UNIX_EPOCH + Duration::from_secs(600));
+    let at = |seconds| {
+        last_page(
+            Route::of(stars.path()),
+            &stars,
+            &page,
+            UNIX_EPOCH + Duration::from_secs(seconds),
+        )
+    };
+    assert_eq!(at(599), LastPage::Conclusive);
+    assert!(matches!(at(600), LastPage::Full { page: 1, .. }));
+}
+
+#[test]
+fn the_last_page_moves_and_all_else_stays() {
+    #[track_caller]
+    fn check(beyond: &str, expected: &str) {
+        let mut first = HeaderMap::new();
+        let deprecation = "<https://docs.github.com/x>; rel=\"deprecation\"; type=\"text/html\"";
+        let line = format!("{FIRST}, {deprecation}");
+        first.insert(LINK, HeaderValue::from_str(&line).unwrap());
+        let mut behind = HeaderMap::new();
+        if !beyond.is_empty() {
+            behind.insert(LINK, HeaderValue::from_str(beyond).unwrap());
+        }
+        let grown = with_last(&first, &behind, 7);
+        let expected = line.replace("page=7>", expected);
+        assert_eq!(grown[LINK], expected.as_str());
+    }
+    check("", "page=8>");
+    check(
+        "<https://api.github.com/x?page=7>; rel=\"prev\", <https://api.github.com/x?page=1>; rel=\"first\"",
+        "page=8>",
+    );
+    check(
+        "<https://api.github.com/x?page=9>; rel=\"next\", <https://api.github.com/x?page=12>; rel=\"last\"",
+        "page=12>",
     );
 }
