@@ -1,6 +1,7 @@
 //! A whole service in one `main.rs`: everything that this crate is for, in the order of use.
 //!
-//! `cargo run -p service-runtime --example service -- --listen 127.0.0.1:8080`
+//! `cargo run -p service-runtime --example service` serves one request of its own making on a free port, drains and
+//! ends; with `--listen 127.0.0.1:8080` it serves until SIGTERM.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -16,9 +17,10 @@ use hyper::service::service_fn;
 use serde::{Deserialize, Serialize};
 use service_runtime::config::{Alias, Flag, Spec, load, print_config};
 use service_runtime::drain::ReadinessState;
-use service_runtime::listener::{Limits, Listener, serve};
+use service_runtime::listener::{Limits, ListenAddress, Listener, serve};
 use service_runtime::logs::{self, Access};
 use service_runtime::{Clock, Drain, Failure, Metrics, Secret, Shutdown, SystemClock, exit};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[derive(Debug, clap::Parser)]
 struct Arguments {
@@ -42,7 +44,7 @@ struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Settings {
-            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             drain_seconds: 30,
             log_format: logs::Format::Text,
             token: Secret::default(),
@@ -87,6 +89,9 @@ async fn run(settings: Settings) -> Result<(), Failure> {
 
     let shutdown = Shutdown::new();
     shutdown.follow_signals().map_err(start)?;
+    if settings.listen.port() == 0 {
+        tokio::spawn(demonstrate(listener.address(), shutdown.clone()));
+    }
     let readiness = shutdown.readiness();
     readiness.set_ready();
     let limit = Duration::from_secs(settings.drain_seconds);
@@ -132,4 +137,25 @@ async fn run(settings: Settings) -> Result<(), Failure> {
         "drained"
     );
     Ok(())
+}
+
+/// Asks the service for its metrics, then asks it to stop.
+async fn demonstrate(address: ListenAddress, shutdown: Shutdown) {
+    let ListenAddress::Tcp(address) = address else {
+        return;
+    };
+    let asked = async {
+        let mut stream = tokio::net::TcpStream::connect(address).await?;
+        stream
+            .write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+            .await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        std::io::Result::Ok(answer)
+    };
+    match asked.await {
+        Ok(answer) => tracing::info!(lines = answer.lines().count(), "answered"),
+        Err(error) => tracing::error!(%error, "no answer"),
+    }
+    shutdown.begin();
 }
