@@ -14,7 +14,7 @@ pub(crate) struct Arguments {
     /// Listen on this Unix socket as well
     #[arg(long, value_name = "PATH")]
     unix: Option<String>,
-    /// The API behind the mirror [default: https://api.github.com]
+    /// The API behind the mirror [default: `https://api.github.com`]
     #[arg(long, value_name = "URL")]
     upstream: Option<String>,
     /// The mirror's own url, for rewritten links [default: from each request's Host]

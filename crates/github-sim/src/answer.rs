@@ -81,7 +81,10 @@ pub enum Content {
     /// JSON that is already serialised (kept byte for byte).
     JsonBytes(Bytes),
     /// Text in another media type, with its `Content-Type`.
-    Text { content_type: &'static str, text: String },
+    Text {
+        content_type: &'static str,
+        text: String,
+    },
     /// No body at all (204, 304-like boolean endpoints).
     Empty,
 }
@@ -110,9 +113,13 @@ pub struct Found {
 pub enum Answer {
     Found(Box<Found>),
     /// 301 for GET and HEAD, 307 otherwise; absolute url.
-    Moved { location: String },
+    Moved {
+        location: String,
+    },
     /// 302 with an empty HTML body; absolute url.
-    Redirect { location: String },
+    Redirect {
+        location: String,
+    },
     /// Any 4xx with GitHub's body: `message`, optional `errors`, `documentation_url`, `status`.
     Problem {
         status: StatusCode,

@@ -57,6 +57,8 @@ pub use faults::{FaultBody, FaultKind, FaultRule};
 pub use quota::{Bucket, Owner};
 pub use simulator::{Simulator, SimulatorBuilder, StartError};
 pub use switches::{AtZero, LimitStatus, Precedence, Switches, TagHash};
-pub use universe::{Change, DEFAULT_EPOCH, LoadError, Scale, Universe, UniverseOptions, Visibility};
+pub use universe::{
+    Change, DEFAULT_EPOCH, LoadError, Scale, Universe, UniverseOptions, Visibility,
+};
 pub use utility::InstallationSpec;
 pub use world::World;

@@ -41,10 +41,22 @@ async fn both_versions_of_http_and_https_urls() {
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let connector = |config| HttpsConnectorBuilder::new().with_tls_config(config).https_only();
+    let connector = |config| {
+        HttpsConnectorBuilder::new()
+            .with_tls_config(config)
+            .https_only()
+    };
     let cases = [
-        (Version::HTTP_11, connector(config.clone()).enable_http1().build(), "ONLINE_MISS"),
-        (Version::HTTP_2, connector(config).enable_http2().build(), "ONLINE_HIT"),
+        (
+            Version::HTTP_11,
+            connector(config.clone()).enable_http1().build(),
+            "ONLINE_MISS",
+        ),
+        (
+            Version::HTTP_2,
+            connector(config).enable_http2().build(),
+            "ONLINE_HIT",
+        ),
     ];
     for (version, connector, x_cache) in cases {
         let client = Client::builder(TokioExecutor::new()).build(connector);
