@@ -71,43 +71,43 @@ pub struct Switches {
     pub charge_authorized_not_modified: bool,
     /// Serve anonymous GETs from an edge cache with a frozen `Date`. Default true [1.10].
     pub edge_cache: bool,
-    /// Value of `x-github-edge-region`; absent by default [2].
+    /// Value of `x-github-edge-region`; absent by default (notes 2).
     pub edge_region: Option<String>,
     /// Pretty-print JSON for browsers, curl and Wget. Default true [1.11].
     pub pretty_print: bool,
-    /// Refuse requests without `User-Agent`. Default true [5].
+    /// Refuse requests without `User-Agent`. Default true (notes 5).
     pub require_user_agent: bool,
-    /// `Deprecation`, `Sunset` and `Link` on operations that changed in 2026-03-10. Default true [5].
+    /// `Deprecation`, `Sunset` and `Link` on operations that changed in 2026-03-10. Default true (notes 5).
     pub deprecation_headers: bool,
     /// Count quota at all. Default true.
     pub primary_limits: bool,
-    /// `x-ratelimit-reset` wanders between the true second and the next. Default true [2].
+    /// `x-ratelimit-reset` wanders between the true second and the next. Default true (notes 2).
     pub reset_jitter: bool,
-    /// `x-ratelimit-remaining` may go up between answers, as regions disagree. Default false [2].
+    /// `x-ratelimit-remaining` may go up between answers, as regions disagree. Default false (notes 2).
     pub unsteady_remaining: bool,
-    /// Status of an exhausted primary quota. Default `forbidden` [2].
+    /// Status of an exhausted primary quota. Default `forbidden` (notes 2).
     pub exhausted_status: LimitStatus,
     /// Default `reject` [2, uncertain].
     pub conditional_at_zero: AtZero,
-    /// Enforce the secondary limits below. Default true [2].
+    /// Enforce the secondary limits below. Default true (notes 2).
     pub secondary_limits: bool,
-    /// Status of a secondary limit. Default `forbidden` [2].
+    /// Status of a secondary limit. Default `forbidden` (notes 2).
     pub secondary_status: LimitStatus,
-    /// `retry-after` of a secondary limit in seconds; `null` leaves the header out, as GitHub often does. Default 60 [2].
+    /// `retry-after` of a secondary limit in seconds; `null` leaves the header out, as GitHub often does. Default 60 (notes 2).
     pub secondary_retry_after_seconds: Option<u32>,
-    /// Requests of one caller in flight. Default 100 [2].
+    /// Requests of one caller in flight. Default 100 (notes 2).
     pub concurrent_requests: u32,
-    /// Points per minute, caller and REST endpoint; a read is 1, a write 5. Default 900 [2].
+    /// Points per minute, caller and REST endpoint; a read is 1, a write 5. Default 900 (notes 2).
     pub points_per_minute: u32,
-    /// Points per minute and caller for GraphQL. Default 2,000 [2].
+    /// Points per minute and caller for GraphQL. Default 2,000 (notes 2).
     pub graphql_points_per_minute: u32,
     /// Do 304s count as points? Default true [1.8, implied].
     pub points_for_not_modified: bool,
-    /// Writes per minute and caller. Default 80 [2].
+    /// Writes per minute and caller. Default 80 (notes 2).
     pub content_per_minute: u32,
-    /// Writes per hour and caller. Default 500 [2].
+    /// Writes per hour and caller. Default 500 (notes 2).
     pub content_per_hour: u32,
-    /// Refused logins per minute before every login from there is refused; `null` = never. Default 10 [2].
+    /// Refused logins per minute before every login from there is refused; `null` = never. Default 10 (notes 2).
     pub failed_logins_per_minute: Option<u32>,
     /// Mint installation tokens of about 520 characters with dots in them. Default false [6, staged rollout].
     pub stateless_installation_tokens: bool,

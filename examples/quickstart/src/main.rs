@@ -36,9 +36,11 @@ async fn main() -> Fallible<()> {
 
 /// A mirror as the binary `github-mirror` runs it, on a free port.
 fn start_mirror(upstream: &str) -> Fallible<String> {
-    let mut config = Config::default();
-    config.listen = ([127, 0, 0, 1], 0).into();
-    config.upstream = upstream.to_owned();
+    let config = Config {
+        listen: ([127, 0, 0, 1], 0).into(),
+        upstream: upstream.to_owned(),
+        ..Config::default()
+    };
     let shutdown = Shutdown::new();
     let parts = Parts {
         metrics: Metrics::new("quickstart")?,

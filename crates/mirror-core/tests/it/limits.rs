@@ -113,8 +113,9 @@ async fn wrong_settings_are_one_line_and_64() {
     let file = folder.join("mirror.toml");
     std::fs::write(&file, "[cache]\nmax_byte = 1\n").unwrap();
     let file = file.to_str().unwrap();
-    let none: &[(&str, &str)] = &[];
-    let cases: &[(&[&str], &[(&str, &str)], &str)] = &[
+    let none: &'static [(&str, &str)] = &[];
+    type Environment = &'static [(&'static str, &'static str)];
+    let cases: &[(&[&str], Environment, &str)] = &[
         (&["--config", file], none, "max_byte"),
         (
             &["--config", "/none/mirror.toml"],

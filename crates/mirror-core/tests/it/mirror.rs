@@ -390,3 +390,25 @@ async fn sigterm_turns_readiness_off_and_finishes_what_is_in_flight() {
         "the client's one idle connection"
     );
 }
+
+#[tokio::test]
+async fn a_link_that_is_not_about_pages_stays_and_hides_nothing() {
+    let rig = Rig::with(|_| {}, |sim| sim.switches(github_sim::Switches::default())).await;
+    let target = "/repos/octo/hello/issues?per_page=1";
+    rig.shelf.put(target, &json!([{"n": 1}]));
+    let behind = "/repos/octo/hello/issues?per_page=1&page=2";
+    rig.shelf.put(behind, &json!([]));
+    let token = rig.sim.user_token("a");
+    rig.get(target, &token).await;
+    assert!(
+        rig.get(target, &token)
+            .await
+            .header("link")
+            .contains("rel=\"deprecation\"")
+    );
+    rig.shelf.put(behind, &json!([{"n": 2}]));
+    let grown = rig.get(target, &token).await;
+    let lines: Vec<_> = grown.headers.get_all("link").iter().collect();
+    let all = format!("{lines:?}");
+    assert!(all.contains("next") && all.contains("deprecation"), "{all}");
+}

@@ -251,16 +251,20 @@ impl Rig {
         change: impl FnOnce(&mut Config),
         prepare: impl FnOnce(SimulatorBuilder) -> SimulatorBuilder,
     ) -> Self {
-        let mut switches = Switches::default();
-        // Link would hold rel="deprecation" on most answers; one test of its own is enough for that.
-        switches.deprecation_headers = false;
+        let switches = Switches {
+            // Link would hold rel="deprecation" on most answers; one test of its own is enough for that.
+            deprecation_headers: false,
+            ..Switches::default()
+        };
         let builder = Simulator::builder()
             .switches(switches)
             .record_requests(1000);
         let sim = prepare(builder).start().await.unwrap();
-        let mut config = Config::default();
-        config.listen = ([127, 0, 0, 1], 0).into();
-        config.upstream = sim.url();
+        let mut config = Config {
+            listen: ([127, 0, 0, 1], 0).into(),
+            upstream: sim.url(),
+            ..Config::default()
+        };
         change(&mut config);
         let shutdown = Shutdown::new();
         let parts = Parts {
@@ -288,9 +292,11 @@ impl Rig {
 
     /// Without secondary limits: the simulated clock stands still, so all requests fall into one minute.
     pub(crate) async fn unhurried() -> Self {
-        let mut switches = Switches::default();
-        switches.secondary_limits = false;
-        switches.deprecation_headers = false;
+        let switches = Switches {
+            secondary_limits: false,
+            deprecation_headers: false,
+            ..Switches::default()
+        };
         Self::with(|_| {}, |sim| sim.switches(switches)).await
     }
 

@@ -32,9 +32,11 @@ async fn tokens_and_queries_stay_secret() {
         let mut rig = Rig::new().await;
         let pages = Pages::default();
         let lines = LineWriter::new(pages.clone(), 1 << 20);
-        let mut config = Config::default();
-        config.listen = ([127, 0, 0, 1], 0).into();
-        config.upstream = rig.sim.url();
+        let config = Config {
+            listen: ([127, 0, 0, 1], 0).into(),
+            upstream: rig.sim.url(),
+            ..Config::default()
+        };
         let shutdown = Shutdown::new();
         let parts = Parts {
             metrics: Metrics::new("test").unwrap(),
