@@ -8,11 +8,15 @@
 //!
 //! # Features
 //! - `memory` (default): [`MemoryStore`], in process, bounded by bytes.
+//! - `redis`: [`RedisStore`], shared by processes: Redis or Valkey alone, with replicas, Sentinel or Cluster.
+//! - `disk`: [`DiskStore`], one file on this machine, bounded by bytes, crash-safe.
 //! - `conformance`: the [`conformance`] suite and the [`FaultStore`] wrapper, for tests of stores.
 #![deny(missing_docs)]
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+#[cfg(feature = "disk")]
+mod disk;
 #[cfg(any(feature = "disk", feature = "redis"))]
 mod envelope;
 mod error;
@@ -21,12 +25,21 @@ mod fault;
 mod key;
 #[cfg(feature = "memory")]
 mod memory;
+#[cfg(feature = "redis")]
+mod redis;
 mod store;
 
+#[cfg(feature = "disk")]
+pub use disk::{DiskError, DiskOptions, DiskStats, DiskStore, Opened, Unusable};
 pub use error::{Operation, StoreError};
 #[cfg(feature = "conformance")]
 pub use fault::{Fault, FaultControl, FaultStore};
 pub use key::{KeyHasher, KeyHasherBuilder, StoreKey};
 #[cfg(feature = "memory")]
 pub use memory::{MemoryLimits, MemoryStore};
+#[cfg(feature = "redis")]
+pub use redis::{
+    ClusterNames, Endpoint, LatencyCounts, RedisConnection, RedisDeployment, RedisOptions,
+    RedisOptionsError, RedisStats, RedisStore, RedisTls, Secret, Sentinel, TlsIdentity,
+};
 pub use store::{CacheStore, CacheValue, Persist, Usage, Written};

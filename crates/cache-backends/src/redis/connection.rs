@@ -1,0 +1,288 @@
+//! One connection (of a cluster: one per node) that is kept up for as long as somebody holds it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fred::clients::Client;
+use fred::error::Error;
+use fred::interfaces::{ClientLike, EventInterface};
+use fred::types::Builder;
+use fred::types::config::{
+    ClusterDiscoveryPolicy, Config, ConnectionConfig, Options, ReconnectPolicy, Server,
+    ServerConfig, TlsConfig, TlsHostMapping, UnresponsiveConfig,
+};
+use rustls::RootCertStore;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::task::JoinHandle;
+
+use super::options::{
+    ClusterNames, Endpoint, RedisDeployment, RedisOptions, RedisOptionsError, RedisTls, Secret,
+};
+use super::random;
+use super::statistics::Counters;
+
+/// Pause before the second attempt to connect; doubled with each, up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// A client that connects by itself; dropping it closes the connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    client: Client,
+    _keeper: AbortOnDrop,
+}
+
+#[derive(Debug)]
+pub(super) struct AbortOnDrop(JoinHandle<()>);
+
+impl AbortOnDrop {
+    pub(super) fn spawn(task: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self(tokio::spawn(task))
+    }
+}
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Connection {
+    /// Starts to connect, and returns at once.
+    pub(super) fn open(
+        server: ServerConfig,
+        options: &RedisOptions,
+        counters: Arc<Counters>,
+    ) -> Result<Self, RedisOptionsError> {
+        let client = client(server, options)?;
+        let keeper = AbortOnDrop::spawn(keep(client.clone(), counters));
+        Ok(Self {
+            client,
+            _keeper: keeper,
+        })
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        self.client.is_connected()
+    }
+
+    /// A handle whose commands fail after `timeout`, and at once when the connection breaks.
+    pub(super) fn within(&self, timeout: Duration) -> fred::clients::WithOptions<Client> {
+        self.client.with_options(&Options {
+            timeout: Some(timeout),
+            // A redirection counts as an attempt.
+            max_attempts: Some(4),
+            fail_fast: true,
+            ..Options::default()
+        })
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+}
+
+/// Aborts fred's own task, which would otherwise outlive everybody who could use it.
+struct Router(JoinHandle<Result<(), Error>>);
+
+impl Drop for Router {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Connects, and connects anew whenever fred gives up: it takes some answers for final that are not, such as a server
+/// that is being reconfigured.
+async fn keep(client: Client, counters: Arc<Counters>) {
+    let mut failures = 0_u32;
+    let mut connected = client.reconnect_rx();
+    let mut errors = client.error_rx();
+    loop {
+        let mut router = Router(client.connect());
+        loop {
+            tokio::select! {
+                biased;
+                event = connected.recv() => if !matches!(event, Err(RecvError::Closed)) {
+                    failures = 0;
+                    counters.connects.add_one();
+                },
+                event = errors.recv() => match event {
+                    Ok((error, _)) => {
+                        counters.connection_errors.add_one();
+                        counters.note_error(&error);
+                    }
+                    Err(_) => counters.connection_errors.add_one(),
+                },
+                ended = &mut router.0 => {
+                    if let Ok(Err(error)) = ended {
+                        counters.note_error(&error);
+                    }
+                    break;
+                }
+            }
+        }
+        tokio::time::sleep(pause_before_attempt(failures)).await;
+        failures = failures.saturating_add(1);
+    }
+}
+
+/// Half of it is chance, so that a hundred processes do not come back at once.
+pub(super) fn pause_before_attempt(failures: u32) -> Duration {
+    let longest = FIRST_PAUSE
+        .saturating_mul(1 << failures.min(10))
+        .min(LONGEST_PAUSE);
+    longest.mul_f64(0.5 + random::part() / 2.0)
+}
+
+fn client(server: ServerConfig, options: &RedisOptions) -> Result<Client, RedisOptionsError> {
+    let is_cluster = server.is_clustered();
+    let config = Config {
+        server,
+        // The keeper makes the first attempt at once, and decides on the next.
+        fail_fast: true,
+        username: options.username.clone(),
+        password: options.password.as_ref().map(text),
+        database: (!is_cluster && options.database != 0).then_some(options.database),
+        tls: options.tls.as_ref().map(tls).transpose()?,
+        ..Config::default()
+    };
+    let connection = ConnectionConfig {
+        connection_timeout: options.connect_timeout,
+        internal_command_timeout: options.connect_timeout,
+        unresponsive: UnresponsiveConfig {
+            max_timeout: Some(options.unresponsive_after),
+            interval: options.unresponsive_after / 4,
+        },
+        tcp: fred::types::config::TcpConfig {
+            nodelay: Some(true),
+            ..Default::default()
+        },
+        // A user whose password was changed is logged in again, on a new connection.
+        reconnect_on_auth_error: true,
+        ..ConnectionConfig::default()
+    };
+    let first = u32::try_from(FIRST_PAUSE.as_millis()).unwrap_or(50);
+    let longest = u32::try_from(LONGEST_PAUSE.as_millis()).unwrap_or(2000);
+    let mut policy = ReconnectPolicy::new_exponential(0, first, longest, 2);
+    policy.set_jitter(first);
+    Builder::from_config(config)
+        .set_connection_config(connection)
+        .set_policy(policy)
+        .build()
+        .map_err(|_| RedisOptionsError::NoNodes)
+}
+
+/// The servers that take writes, and those that take reads if they are others.
+pub(super) fn servers(deployment: &RedisDeployment) -> (ServerConfig, Option<ServerConfig>) {
+    let centralized = |endpoint: &Endpoint| ServerConfig::Centralized {
+        server: server(endpoint),
+    };
+    match deployment {
+        RedisDeployment::Standalone { primary, reader } => {
+            (centralized(primary), reader.as_ref().map(centralized))
+        }
+        RedisDeployment::Sentinel(sentinel) => {
+            let servers = ServerConfig::Sentinel {
+                hosts: sentinel.nodes.iter().map(server).collect(),
+                service_name: sentinel.service.clone(),
+                username: sentinel.username.clone(),
+                password: sentinel.password.as_ref().map(text),
+            };
+            (servers, None)
+        }
+        RedisDeployment::Cluster { seeds } => {
+            let servers = ServerConfig::Clustered {
+                hosts: seeds.iter().map(server).collect(),
+                // Seeds may be gone when the cluster has moved on.
+                policy: ClusterDiscoveryPolicy::UseCache,
+            };
+            (servers, None)
+        }
+    }
+}
+
+fn server(endpoint: &Endpoint) -> Server {
+    Server::new(endpoint.host.clone(), endpoint.port)
+}
+
+fn text(secret: &Secret) -> String {
+    secret.expose().to_owned()
+}
+
+fn tls(tls: &RedisTls) -> Result<TlsConfig, RedisOptionsError> {
+    let wrong = RedisOptionsError::Tls;
+    let roots = match &tls.authorities_pem {
+        None => RootCertStore {
+            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+        },
+        Some(pem) => {
+            let mut roots = RootCertStore::empty();
+            for authority in certificates(pem).ok_or(wrong("authorities"))? {
+                roots.add(authority).map_err(|_| wrong("authorities"))?;
+            }
+            roots
+        }
+    };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|_| wrong("versions"))?
+        .with_root_certificates(roots);
+    let config = match &tls.identity {
+        None => config.with_no_client_auth(),
+        Some(identity) => {
+            let chain = certificates(&identity.certificates_pem).ok_or(wrong("certificates"))?;
+            let key = PrivateKeyDer::from_pem_slice(identity.key_pem.expose().as_bytes())
+                .map_err(|_| wrong("key"))?;
+            config
+                .with_client_auth_cert(chain, key)
+                .map_err(|_| wrong("identity"))?
+        }
+    };
+    Ok(TlsConfig {
+        connector: config.into(),
+        hostnames: match tls.cluster_names {
+            ClusterNames::Told => TlsHostMapping::None,
+            ClusterNames::Asked => TlsHostMapping::DefaultHost,
+        },
+    })
+}
+
+/// At least one certificate, and nothing that is none.
+fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<_, _>>()
+        .ok()?;
+    (!certificates.is_empty()).then_some(certificates)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_up_to_a_bound_and_are_never_all_chance() {
+        for (failures, longest) in [(0, 50), (1, 100), (4, 800), (6, 2000), (u32::MAX, 2000)] {
+            let longest = Duration::from_millis(longest);
+            for _ in 0..100 {
+                let pause = pause_before_attempt(failures);
+                assert!(pause <= longest && pause >= longest / 2, "{pause:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn certificates_that_are_none_are_refused() {
+        let broken = RedisTls {
+            authorities_pem: Some(b"not a certificate".to_vec()),
+            ..RedisTls::default()
+        };
+        assert_eq!(
+            tls(&broken).unwrap_err(),
+            RedisOptionsError::Tls("authorities")
+        );
+        assert!(tls(&RedisTls::default()).is_ok());
+    }
+}
