@@ -23,10 +23,12 @@ use crate::fingerprint::{CredentialClass, Fingerprint};
 mod codec;
 mod confirmation;
 mod representation;
+mod revocations;
 mod views;
 
 pub(crate) use confirmation::{Confirmation, Confirmed};
 pub(crate) use representation::{BodyDigest, Derived, Representation, Sharing};
+use revocations::Revocations;
 pub(crate) use views::Absorbed;
 use views::{Confirmations, Difference, Views, prune_confirmations};
 
@@ -34,6 +36,9 @@ use views::{Confirmations, Difference, Views, prune_confirmations};
 const ENTRY_BYTES: usize = 512;
 /// Cost of one confirmation in memory: map slot, reference count, tag.
 const CONFIRMATION_BYTES: usize = 256;
+
+/// Cost of one revocation in memory.
+const REVOCATION_BYTES: usize = 64;
 
 /// What is stored for one resource variant. Cloning shares the value.
 #[derive(Clone, Debug)]
@@ -49,6 +54,9 @@ struct Shared {
 struct State {
     views: Views,
     confirmations: Confirmations,
+    /// Callers who have lost the right to be shown anything, and when: so that a confirmation from before, kept by
+    /// another process or another store, does not bring the right back.
+    revocations: Revocations,
 }
 
 /// The body that is the best guess for a caller.
@@ -149,9 +157,11 @@ impl Entry {
         let State {
             views,
             confirmations,
+            revocations,
         } = &mut *state;
         let known = confirmations.get(&received.fingerprint);
-        let outdated = known.is_some_and(|known| known.validated_at() > received.confirmed.at);
+        let outdated = known.is_some_and(|known| known.validated_at() > received.confirmed.at)
+            || revocations.forbid(received.fingerprint, received.confirmed.at);
         let (view, absorbed) = views.absorb(&received, known.map(|known| known.place()));
         if let Some(view) = view {
             let digest = received.representation.digest();
@@ -180,12 +190,15 @@ impl Entry {
         let State {
             views,
             confirmations,
+            revocations,
         } = &mut *state;
         let at = confirmed.at;
         let view = views.place_confirmed(class, representation, at);
         let confirmation = Arc::new(Confirmation::new(view, representation.digest(), confirmed));
         let known = confirmations.get(&fingerprint);
-        if known.is_none_or(|known| known.validated_at() <= at) {
+        if known.is_none_or(|known| known.validated_at() <= at)
+            && !revocations.forbid(fingerprint, at)
+        {
             confirmations.insert(fingerprint, Arc::clone(&confirmation));
         }
         views.prune(confirmations);
@@ -193,9 +206,22 @@ impl Entry {
         confirmation
     }
 
-    /// Ends the caller's right to be shown the body unasked.
-    pub(crate) fn revoke(&self, fingerprint: Fingerprint) {
-        self.0.state.write().confirmations.remove(&fingerprint);
+    /// Ends the caller's right to be shown a body unasked: GitHub refused it in answer to a question sent at `at`.
+    ///
+    /// What GitHub confirms in answer to a later question gives the right again.
+    pub(crate) fn revoke(&self, fingerprint: Fingerprint, at: SystemTime) {
+        let mut state = self.0.state.write();
+        let State {
+            confirmations,
+            revocations,
+            ..
+        } = &mut *state;
+        // Times are kept in milliseconds, so what was asked within the same one counts as before.
+        let known = confirmations.get(&fingerprint);
+        if known.is_none_or(|known| to_millis(known.validated_at()) <= to_millis(at)) {
+            confirmations.remove(&fingerprint);
+            revocations.note(fingerprint, at);
+        }
     }
 
     /// Replaces the stored headers that go with a body (a 304 refreshed them, or `Link` has grown); returns the body
@@ -269,13 +295,20 @@ impl CacheValue for Entry {
             + self.0.path.len()
             + bodies.iter().map(|body| body.weight_bytes()).sum::<usize>()
             + state.confirmations.len() * CONFIRMATION_BYTES
+            + state.revocations.len() * REVOCATION_BYTES
     }
 
     fn merge(stored: &Self, arriving: Self) -> Self {
         if !Arc::ptr_eq(&stored.0, &arriving.0) {
             // One lock at a time, so that two merges in opposite directions cannot lock each other out.
-            let difference = arriving.0.state.read().views.difference();
+            let (difference, revocations) = {
+                let state = arriving.0.state.read();
+                (state.views.difference(), state.revocations.clone())
+            };
             stored.0.state.write().views.learn(difference);
+            for (fingerprint, at) in revocations.iter() {
+                stored.revoke(fingerprint, at);
+            }
             for received in arriving.received() {
                 let standing = (received.confirmed.at, received.representation.digest());
                 let known = stored.standing(received.fingerprint);

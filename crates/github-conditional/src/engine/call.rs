@@ -1,6 +1,7 @@
 //! One upstream call on behalf of everybody who waits for it.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use cache_backends::{CacheStore, StoreKey};
@@ -148,7 +149,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
                 }
                 if head.status == StatusCode::NOT_MODIFIED {
                     // It confirms nothing that is here; passed on it would tell the client something untrue.
-                    self.forget(&sent);
+                    forget(&self.engine, self.request, &sent, requested_at).await;
                     let upstream_status = Some(head.status);
                     return self.land(Landed::Failed {
                         trouble,
@@ -159,7 +160,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
                 self.deliver(sent, Outcome::Refused(trouble), head, content, requested_at)
             }
             Verdict::RightsEnded => {
-                self.forget(&sent);
+                forget(&self.engine, self.request, &sent, requested_at).await;
                 let outcome = delivered(changed(sent.ask), Storing::Status);
                 self.deliver(sent, outcome, head, content, requested_at)
             }
@@ -230,13 +231,6 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
         })
     }
 
-    /// Ends the caller's right to be shown what is stored.
-    fn forget(&self, sent: &Sent) {
-        if let Some(entry) = &sent.entry {
-            entry.revoke(self.request.fingerprint);
-        }
-    }
-
     fn unshared(&mut self) {
         if let Some(lead) = self.lead.take() {
             lead.land(Landed::Unshared);
@@ -275,6 +269,19 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
                 ..Led::landed(landed(Arc::default()))
             },
         }
+    }
+}
+
+/// Ends the caller's right to be shown what is stored.
+async fn forget<St: CacheStore<Entry>>(
+    engine: &Engine<St>,
+    request: &ReadRequest,
+    sent: &Sent,
+    requested_at: SystemTime,
+) {
+    if let Some(entry) = &sent.entry {
+        entry.revoke(request.fingerprint, requested_at);
+        engine.save(&request.key, entry.clone()).await;
     }
 }
 

@@ -70,6 +70,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
             && let Some(refreshed) = representation.refreshed_by(&headers)
         {
             representation = entry.freshen(&representation, refreshed);
+            self.engine.save(&request.key, entry.clone()).await;
         }
         if let Some(PageBehind {
             sought,
@@ -96,6 +97,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
                     LastPage::Conclusive => stored.clone(),
                 };
                 representation = entry.freshen(&representation, grown);
+                self.engine.save(&request.key, entry.clone()).await;
             }
         }
         let stored = Stored {

@@ -4,7 +4,7 @@
 //! shown, and merging has the same outcome.
 //! Only what is computed from a body on the side is not written; it is computed again when it is wanted.
 //!
-//! # Layout, version 1
+//! # Layout, version 2
 //! Numbers are little endian. Texts and lists are preceded by their length.
 //!
 //! | part | fields |
@@ -14,6 +14,7 @@
 //! | representations | `u32` count; each: body `u32`, status `u16`, sharing `u8`, weak `u8`, requested at `u64` (ns), items + 1 or 0 `u32`, headers |
 //! | views | `u32` count; each: class `u8`, head `u32`, previous + 1 or 0 `u32`, used at `u64` (ns) |
 //! | confirmations | `u32` count; each: fingerprint 16 bytes, view `u32`, digest 16 bytes, tag (`u16` length, 0 = none), validated at `u64` (ms), fresh until `u64` (ms, 0 = never), caller headers |
+//! | revocations | since version 2: `u32` count; each: fingerprint 16 bytes, at `u64` (ms) |
 //!
 //! Headers are a `u16` count of name (`u16` length) and value (`u32` length).
 //! Bodies, representations and views are named by their position.
@@ -31,6 +32,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use parking_lot::RwLock;
 
 use super::representation::Facts;
+use super::revocations::Revocations;
 use super::views::{Confirmations, Difference, View, ViewId, Views};
 use super::{
     BodyDigest, Confirmation, Confirmed, Entry, Representation, Shared, Sharing, State,
@@ -38,7 +40,9 @@ use super::{
 };
 use crate::fingerprint::{CredentialClass, Fingerprint};
 
-const LAYOUT: u8 = 1;
+const LAYOUT: u8 = 2;
+/// Without revocations.
+const LAYOUT_1: u8 = 1;
 
 /// The end of the year 9999: later times are damage, and arithmetic with them is not safe on every platform.
 const LAST_MILLIS: u64 = 253_402_300_799_999;
@@ -54,11 +58,13 @@ impl Persist for Entry {
         parts.write(&mut writer);
         write_views(&mut writer, &state.views, &parts);
         write_confirmations(&mut writer, &state);
+        write_revocations(&mut writer, &state.revocations);
     }
 
     fn decode(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader(bytes);
-        if reader.u8()? != LAYOUT {
+        let layout = reader.u8()?;
+        if layout != LAYOUT && layout != LAYOUT_1 {
             return None;
         }
         let path = std::str::from_utf8(reader.long()?).ok()?;
@@ -70,9 +76,14 @@ impl Persist for Entry {
         let representations = read_representations(&mut reader)?;
         let views = read_views(&mut reader, &representations)?;
         let confirmations = read_confirmations(&mut reader, &views)?;
+        let revocations = match layout {
+            LAYOUT_1 => Revocations::default(),
+            _ => read_revocations(&mut reader)?,
+        };
         let state = State {
             views: Views::restore(difference, views),
             confirmations,
+            revocations,
         };
         reader.0.is_empty().then(|| {
             Self(Arc::new(Shared {
@@ -180,6 +191,25 @@ fn write_confirmations(writer: &mut Writer<'_>, state: &State) {
         writer.u64(confirmed.fresh_until.map_or(0, to_millis));
         writer.headers(confirmed.caller_headers.as_deref());
     }
+}
+
+fn write_revocations(writer: &mut Writer<'_>, revocations: &Revocations) {
+    let mut known: Vec<_> = revocations.iter().collect();
+    known.sort_unstable();
+    writer.u32(position(known.len()));
+    for (fingerprint, at) in known {
+        writer.raw(fingerprint.as_bytes());
+        writer.u64(to_millis(at));
+    }
+}
+
+fn read_revocations(reader: &mut Reader<'_>) -> Option<Revocations> {
+    let mut revocations = Revocations::default();
+    for _ in 0..reader.count(16 + 8)? {
+        let fingerprint = Fingerprint::from_bytes(*reader.array()?);
+        revocations.note(fingerprint, reader.millis()?);
+    }
+    Some(revocations)
 }
 
 fn read_representations(reader: &mut Reader<'_>) -> Option<Vec<Arc<Representation>>> {

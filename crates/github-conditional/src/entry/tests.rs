@@ -375,7 +375,7 @@ fn revoking_ends_the_right_of_one_caller() {
     let entry = entry();
     entry.absorb(received(1, "a", 1));
     entry.absorb(received(2, "a", 1));
-    entry.revoke(caller(1));
+    entry.revoke(caller(1), at(1));
     assert_eq!(shown(&entry, 1), None);
     assert_eq!(shown(&entry, 2).as_deref(), Some("a"));
     check(&entry, 1, Some(("a", "predicted")));
@@ -386,6 +386,27 @@ fn revoking_ends_the_right_of_one_caller() {
         Some("a"),
         "given back by GitHub"
     );
+}
+
+#[test]
+fn a_right_that_has_ended_is_not_brought_back_by_a_merge() {
+    let (here, there) = (entry(), entry());
+    for entry in [&here, &there] {
+        entry.absorb(received(1, "a", 1));
+        entry.absorb(received(2, "a", 1));
+    }
+    here.revoke(caller(1), at(5));
+    for merged in [
+        Entry::merge(&there, here.clone()),
+        Entry::merge(&here, there.clone()),
+    ] {
+        assert_eq!(shown(&merged, 1), None);
+        assert_eq!(shown(&merged, 2).as_deref(), Some("a"));
+    }
+    // A later confirmation, wherever it was received, counts.
+    let later = entry();
+    later.absorb(received(1, "a", 6));
+    assert_eq!(shown(&Entry::merge(&here, later), 1).as_deref(), Some("a"));
 }
 
 #[test]

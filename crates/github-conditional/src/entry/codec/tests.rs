@@ -8,6 +8,7 @@ use crate::entry::Received;
 use cache_backends::CacheValue;
 
 const ENTRY_V1: &[u8] = include_bytes!("../../../tests/fixtures/entry-v1.bin");
+const ENTRY_V2: &[u8] = include_bytes!("../../../tests/fixtures/entry-v2.bin");
 
 const CLASSES: [CredentialClass; 3] = [
     CredentialClass::Token,
@@ -193,16 +194,42 @@ fn a_body_that_many_views_hold_is_written_once() {
     check_same(&entry, &through_bytes(&entry));
 }
 
+/// The sample, and a caller who has lost its right.
+fn sample_with_a_revocation() -> Entry {
+    let entry = sample();
+    entry.revoke(
+        Fingerprint::from_bytes([77; 16]),
+        from_millis(1_700_000_123_456),
+    );
+    entry
+}
+
 #[test]
 fn layout_1_is_read() {
     let entry = Entry::decode(ENTRY_V1).expect("layout 1 is read");
     check_same(&sample(), &entry);
-    assert_eq!(encoded(&entry), ENTRY_V1, "layout 1 is written as ever");
+}
+
+#[test]
+fn layout_2_is_read_and_written_as_ever() {
+    let entry = Entry::decode(ENTRY_V2).expect("layout 2 is read");
+    check_same(&sample_with_a_revocation(), &entry);
+    assert!(encoded(&entry) == ENTRY_V2, "layout 2 is written as ever");
+    let refused = Fingerprint::from_bytes([77; 16]);
+    let before = Received {
+        fingerprint: refused,
+        ..received(1, "[1]", 0)
+    };
+    entry.absorb(before);
+    assert!(
+        entry.confirmed(refused).is_none(),
+        "the revocation has come back"
+    );
 }
 
 #[test]
 fn other_layouts_and_cut_or_longer_bytes_are_no_entry() {
-    for layout in [0, 2, u8::MAX] {
+    for layout in [0, 3, u8::MAX] {
         let mut bytes = ENTRY_V1.to_vec();
         bytes[0] = layout;
         assert!(Entry::decode(&bytes).is_none(), "layout {layout}");
