@@ -72,8 +72,10 @@ impl Connection {
     pub(super) fn within(&self, timeout: Duration) -> fred::clients::WithOptions<Client> {
         self.client.with_options(&Options {
             timeout: Some(timeout),
-            // A redirection counts as an attempt.
-            max_attempts: Some(4),
+            // MOVED is followed. ASK is not: fred 10.1 sends ASKING to the new node and the command to the old one,
+            // which asks again; out of attempts it would close all connections, out of redirections it only fails.
+            max_redirections: Some(2),
+            max_attempts: Some(8),
             fail_fast: true,
             ..Options::default()
         })
