@@ -9,7 +9,7 @@ use bytes::Bytes;
 use github_conditional::{BodyError, ConditionalBody};
 use http_body::{Body, Frame, SizeHint};
 
-use crate::rewrite::Rewriter;
+use crate::rewrite::{Rewriter, Rewritten};
 
 type Engine = ConditionalBody<github_upstream::ResponseBody>;
 
@@ -23,6 +23,8 @@ pub struct MirrorBody {
 enum Kind {
     Whole(Bytes),
     Engine(Engine),
+    /// A stored body, rewritten piece by piece as the client takes it.
+    Rewritten(Rewritten),
     Rewriting {
         body: Engine,
         rewriter: Box<Rewriter>,
@@ -30,9 +32,10 @@ enum Kind {
     },
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Streaming,
+    /// The last data is out; these trailers come after it.
+    Trailing(Frame<Bytes>),
     Ended,
 }
 
@@ -69,6 +72,13 @@ impl MirrorBody {
         }
     }
 
+    pub(crate) fn rewritten(body: Rewritten) -> Self {
+        Self {
+            kind: Kind::Rewritten(body),
+            _place: None,
+        }
+    }
+
     pub(crate) fn rewriting(body: Engine, rewriter: Rewriter) -> Self {
         let rewriter = Box::new(rewriter);
         Self {
@@ -99,18 +109,28 @@ impl Body for MirrorBody {
             Kind::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Kind::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Kind::Engine(body) => Pin::new(body).poll_frame(context),
+            Kind::Rewritten(body) => {
+                Poll::Ready(body.next_piece().map(|piece| Ok(Frame::data(piece))))
+            }
             Kind::Rewriting {
                 body,
                 rewriter,
                 state,
             } => loop {
-                if *state == State::Ended {
-                    return Poll::Ready(None);
+                if !matches!(state, State::Streaming) {
+                    return Poll::Ready(match std::mem::replace(state, State::Ended) {
+                        State::Trailing(trailers) => Some(Ok(trailers)),
+                        State::Streaming | State::Ended => None,
+                    });
                 }
                 let rewritten = match ready!(Pin::new(&mut *body).poll_frame(context)) {
                     Some(Ok(frame)) => match frame.into_data() {
                         Ok(chunk) => rewriter.push(&chunk),
-                        Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+                        Err(trailers) => {
+                            // No data may follow trailers, so what is held back goes first.
+                            *state = State::Trailing(trailers);
+                            rewriter.finish()
+                        }
                     },
                     Some(Err(error)) => {
                         *state = State::Ended;
@@ -132,7 +152,8 @@ impl Body for MirrorBody {
         match &self.kind {
             Kind::Whole(bytes) => bytes.is_empty(),
             Kind::Engine(body) => body.is_end_stream(),
-            Kind::Rewriting { state, .. } => *state == State::Ended,
+            Kind::Rewritten(body) => body.left() == 0,
+            Kind::Rewriting { state, .. } => matches!(state, State::Ended),
         }
     }
 
@@ -140,6 +161,7 @@ impl Body for MirrorBody {
         match &self.kind {
             Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Engine(body) => body.size_hint(),
+            Kind::Rewritten(body) => SizeHint::with_exact(body.left() as u64),
             Kind::Rewriting { .. } => SizeHint::new(),
         }
     }
@@ -150,6 +172,7 @@ impl std::fmt::Debug for MirrorBody {
         f.write_str(match &self.kind {
             Kind::Whole(_) => "MirrorBody(whole)",
             Kind::Engine(_) => "MirrorBody(engine)",
+            Kind::Rewritten(_) => "MirrorBody(rewritten)",
             Kind::Rewriting { .. } => "MirrorBody(rewriting)",
         })
     }

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use github_conditional::{ConditionalBody, Error, Outcome, Report};
-use github_headers::MediaType;
+use github_headers::{GithubMedia, MediaType};
 use github_upstream::{RequestBody, ResponseBody};
-use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, RANGE};
+use http::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, RANGE,
+};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
@@ -20,7 +22,7 @@ use crate::body::{MirrorBody, Place};
 use crate::mirror::Shared;
 use crate::outcome::{XCache, tell};
 use crate::problem::Problem;
-use crate::rewrite::{Base, Positions, Rewriter};
+use crate::rewrite::{Base, Positions, Rewriter, Rewritten};
 use crate::timed::UpstreamTime;
 
 /// One request's way.
@@ -200,7 +202,9 @@ impl Exchange {
             weaken(headers);
             return MirrorBody::engine(body);
         }
-        if !is_json(headers) || headers.contains_key(CONTENT_RANGE) {
+        let unreadable =
+            headers.contains_key(CONTENT_RANGE) || headers.contains_key(CONTENT_ENCODING);
+        if unreadable || !is_json(headers) {
             return MirrorBody::engine(body);
         }
         if asked.method == Method::HEAD {
@@ -218,10 +222,10 @@ impl Exchange {
         match positions {
             Some(positions) if positions.is_empty() => MirrorBody::engine(body),
             Some(positions) => {
-                let rewritten = positions.apply(whole, base);
-                headers.insert(CONTENT_LENGTH, HeaderValue::from(rewritten.len()));
+                let rewritten = Rewritten::new(whole.clone(), positions, base.clone());
+                headers.insert(CONTENT_LENGTH, HeaderValue::from(rewritten.left()));
                 weaken(headers);
-                MirrorBody::whole(rewritten)
+                MirrorBody::rewritten(rewritten)
             }
             None => {
                 headers.remove(CONTENT_LENGTH);
@@ -270,7 +274,17 @@ fn is_json(headers: &HeaderMap) -> bool {
     };
     // The one that almost every answer has.
     value.as_bytes().starts_with(b"application/json")
-        || MediaType::parse(value).is_ok_and(|media| media.is_json())
+        || MediaType::parse(value).is_ok_and(|media| media.is_json() && !is_text(&media))
+}
+
+/// Whether the body is a file or text as it is, although the type may end in `+json`: `application/vnd.github.raw+json`.
+/// Where GitHub puts such text inside JSON (the body of an issue), it says `application/json`.
+fn is_text(media: &MediaType) -> bool {
+    use GithubMedia::{Diff, Html, Patch, Raw, Sha};
+    matches!(
+        GithubMedia::of_media_type(media),
+        Raw | Html | Diff | Patch | Sha
+    )
 }
 
 /// A rewritten body is not GitHub's, byte for byte: its tag is weak (RFC 9110 §8.8.1).

@@ -8,7 +8,7 @@ use crate::admission::Dialect;
 
 mod json;
 
-pub(crate) use json::{Positions, Rewriter};
+pub(crate) use json::{Positions, Rewriter, Rewritten};
 
 /// GitHub's public origin: bodies and links name it whatever the upstream is.
 const GITHUB: &str = "https://api.github.com";
@@ -63,7 +63,7 @@ impl Origins {
         let names_github = |origin: &str| {
             origin
                 .split_once("://")
-                .is_some_and(|(_, rest)| rest == host)
+                .is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(host))
         };
         if dialect == Dialect::Dotcom && names_github(GITHUB) {
             return Base::Unchanged;
@@ -159,6 +159,7 @@ mod tests {
             url("https://gh.corp/x/api/v3"),
         );
         check(None, "api.github.com", Dialect::Dotcom, Base::Unchanged);
+        check(None, "API.GitHub.com", Dialect::Dotcom, Base::Unchanged);
     }
 
     #[test]

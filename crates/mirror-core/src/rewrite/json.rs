@@ -5,6 +5,8 @@
 //! `"https://api.github.com` whose quote has no backslash before it is the beginning of a string, and what follows the
 //! string's end tells a key from a value.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 use memchr::memmem::Finder;
 
@@ -123,20 +125,67 @@ impl Positions {
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+}
 
-    /// The body with `base` in place of the origins: one copy.
-    pub(crate) fn apply(&self, body: &[u8], base: &str) -> Bytes {
-        let removed: usize = self.0.iter().map(|(_, length)| *length as usize).sum();
-        let mut out = BytesMut::with_capacity(body.len() - removed + self.0.len() * base.len());
-        let mut copied = 0;
-        for (start, length) in &self.0 {
-            let start = *start as usize;
-            out.extend_from_slice(&body[copied..start]);
-            out.extend_from_slice(base.as_bytes());
-            copied = start + *length as usize;
+/// How much of a stored body is rewritten ahead of its client: a slow one must not hold a copy of the whole.
+const PIECE_BYTES: usize = 64 << 10;
+
+/// A whole body with a base in place of the origins, made piece by piece as it is taken.
+#[derive(Debug)]
+pub(crate) struct Rewritten {
+    body: Bytes,
+    positions: Arc<Positions>,
+    base: String,
+    /// How much of the body, and how many of the positions, have been taken.
+    copied: usize,
+    replaced: usize,
+    left: usize,
+}
+
+impl Rewritten {
+    pub(crate) fn new(body: Bytes, positions: Arc<Positions>, base: String) -> Self {
+        let removed: usize = positions.0.iter().map(|(_, length)| *length as usize).sum();
+        Self {
+            left: body.len() - removed + positions.0.len() * base.len(),
+            body,
+            positions,
+            base,
+            copied: 0,
+            replaced: 0,
         }
-        out.extend_from_slice(&body[copied..]);
-        out.freeze()
+    }
+
+    /// Bytes that have not been taken yet.
+    pub(crate) fn left(&self) -> usize {
+        self.left
+    }
+
+    /// The next piece; `None` after the last one.
+    pub(crate) fn next_piece(&mut self) -> Option<Bytes> {
+        if self.left == 0 {
+            return None;
+        }
+        let mut piece = BytesMut::with_capacity(self.left.min(PIECE_BYTES + self.base.len()));
+        while piece.len() < PIECE_BYTES {
+            let position = self.positions.0.get(self.replaced);
+            let until = position.map_or(self.body.len(), |(start, _)| *start as usize);
+            let room = PIECE_BYTES - piece.len();
+            if until - self.copied > room {
+                piece.extend_from_slice(&self.body[self.copied..self.copied + room]);
+                self.copied += room;
+                break;
+            }
+            piece.extend_from_slice(&self.body[self.copied..until]);
+            self.copied = until;
+            let Some((_, length)) = position else {
+                break;
+            };
+            piece.extend_from_slice(self.base.as_bytes());
+            self.copied += *length as usize;
+            self.replaced += 1;
+        }
+        self.left -= piece.len();
+        Some(piece.freeze())
     }
 }
 
@@ -219,8 +268,20 @@ mod tests {
     }
 
     fn whole(body: &str) -> String {
-        let rewritten = Positions::find(body.as_bytes(), &origins()).apply(body.as_bytes(), BASE);
-        String::from_utf8(rewritten.to_vec()).unwrap()
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        let positions = Arc::new(Positions::find(&body, &origins()));
+        let mut rewritten = Rewritten::new(body, positions, BASE.to_owned());
+        let mut out = Vec::new();
+        loop {
+            let left = rewritten.left();
+            let Some(piece) = rewritten.next_piece() else {
+                assert_eq!(left, 0, "the announced length is the real one");
+                return String::from_utf8(out).unwrap();
+            };
+            assert_eq!(left - piece.len(), rewritten.left());
+            assert!(piece.len() <= PIECE_BYTES + BASE.len() && !piece.is_empty());
+            out.extend_from_slice(&piece);
+        }
     }
 
     fn chunked(body: &str, size: usize) -> String {
@@ -289,6 +350,20 @@ mod tests {
         for chunk in body.as_bytes().chunks(512) {
             rewriter.push(chunk);
             assert!(rewriter.held.len() < 2 * MAX_LOOKAHEAD_BYTES);
+        }
+    }
+
+    #[test]
+    fn a_stored_body_is_rewritten_in_pieces_wherever_they_end() {
+        let url = "\"https://api.github.com/x\",";
+        let rewritten = "\"http://mirror:8080/x\",";
+        for before in PIECE_BYTES - 40..PIECE_BYTES + 2 {
+            let filling = " ".repeat(before);
+            let body = format!("{filling}{url}{filling}{url}");
+            assert_eq!(
+                whole(&body),
+                format!("{filling}{rewritten}{filling}{rewritten}")
+            );
         }
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::Method;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::rig::Rig;
 
@@ -411,4 +412,48 @@ async fn a_link_that_is_not_about_pages_stays_and_hides_nothing() {
     let lines: Vec<_> = grown.headers.get_all("link").iter().collect();
     let all = format!("{lines:?}");
     assert!(all.contains("next") && all.contains("deprecation"), "{all}");
+}
+
+/// Answers one request with these bytes, as they are.
+async fn upstream_that_says(answer: &'static [u8]) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut head = [0; 4096];
+        let read = socket.read(&mut head).await.unwrap();
+        assert!(read > 0);
+        socket.write_all(answer).await.unwrap();
+        // Open until the mirror has gone, so that the end of the body is not the end of the connection.
+        let _ = socket.read(&mut head).await;
+    });
+    format!("http://{address}")
+}
+
+#[tokio::test]
+async fn a_file_that_looks_like_json_is_not_rewritten() {
+    let upstream = upstream_that_says(
+        b"HTTP/1.1 200 OK\r\ncontent-type: application/vnd.github.raw+json; charset=utf-8\r\n\
+          etag: \"x\"\r\ncontent-length: 35\r\n\r\n{\"base\":\"https://api.github.com/x\"}",
+    )
+    .await;
+    let rig = Rig::configured(|config| config.upstream = upstream).await;
+    let reply = rig.get("/repos/octo/hello/contents/a.json", "t").await;
+    assert_eq!(reply.body, "{\"base\":\"https://api.github.com/x\"}");
+    assert_eq!(reply.header("etag"), "\"x\"");
+}
+
+#[tokio::test]
+async fn nothing_of_a_rewritten_body_is_lost_before_trailers() {
+    let upstream = upstream_that_says(
+        b"HTTP/1.1 201 Created\r\ncontent-type: application/json\r\ntrailer: x-sum\r\n\
+          transfer-encoding: chunked\r\n\r\n\
+          23\r\n{\"base\":\"https://api.github.com/x\"}\r\n0\r\nx-sum: 1\r\n\r\n",
+    )
+    .await;
+    let rig = Rig::configured(|config| config.upstream = upstream).await;
+    let reply = rig
+        .send(http::Method::POST, "/repos/octo/hello/issues", &[], "{}")
+        .await;
+    assert_eq!(reply.json()["base"], format!("{}/x", rig.url));
 }
