@@ -156,6 +156,9 @@ impl Default for LimitsConfig {
     }
 }
 
+/// No waiting time is longer: added to the present, a larger one would overflow the clock.
+const YEAR_SECONDS: u64 = 31_536_000;
+
 /// Prefix, kept names and secrets.
 pub const SPEC: Spec<'static> = Spec {
     prefix: "GITHUB_MIRROR_",
@@ -231,8 +234,16 @@ impl Config {
             ("limits.max_connections", self.limits.max_connections as u64),
             ("limits.max_in_flight", self.limits.max_in_flight as u64),
         ];
-        match positive.iter().find(|(_, value)| *value == 0) {
-            Some((key, _)) => problem(key, "must be at least 1"),
+        if let Some((key, _)) = positive.iter().find(|(_, value)| *value == 0) {
+            return problem(key, "must be at least 1");
+        }
+        let drain = [
+            ("drain_seconds", self.drain_seconds),
+            ("drain_grace_seconds", self.drain_grace_seconds),
+        ];
+        let mut durations = positive.iter().chain(&drain);
+        match durations.find(|(key, value)| key.ends_with("_seconds") && *value > YEAR_SECONDS) {
+            Some((key, _)) => problem(key, "must be at most 31536000, a year"),
             None => Ok(()),
         }
     }
@@ -324,6 +335,14 @@ mod tests {
         check(
             |config| config.limits.max_in_flight = 0,
             "limits.max_in_flight: must be at least 1",
+        );
+        check(
+            |config| config.upstream_http.response_timeout_seconds = u64::MAX,
+            "upstream_http.response_timeout_seconds: must be at most 31536000, a year",
+        );
+        check(
+            |config| config.drain_seconds = YEAR_SECONDS + 1,
+            "drain_seconds: must be at most 31536000, a year",
         );
     }
 }
