@@ -27,6 +27,7 @@ mod key;
 mod memory;
 #[cfg(feature = "redis")]
 mod redis;
+mod shadow;
 mod store;
 
 #[cfg(feature = "disk")]
@@ -42,4 +43,5 @@ pub use redis::{
     ClusterNames, Endpoint, LatencyCounts, RedisConnection, RedisDeployment, RedisOptions,
     RedisOptionsError, RedisStats, RedisStore, RedisTls, Secret, Sentinel, TlsIdentity,
 };
+pub use shadow::ShadowedStore;
 pub use store::{CacheStore, CacheValue, Persist, Usage, Written};
