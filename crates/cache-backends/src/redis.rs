@@ -18,6 +18,7 @@ mod options;
 mod queue;
 mod random;
 mod recent;
+mod silence;
 mod statistics;
 mod writer;
 
@@ -46,7 +47,7 @@ pub use self::options::{
     ClusterNames, Endpoint, RedisDeployment, RedisOptions, RedisOptionsError, RedisTls, Secret,
     Sentinel, TlsIdentity,
 };
-pub use self::statistics::{LatencyCounts, RedisStats};
+pub use self::statistics::RedisStats;
 
 /// How often [`CacheStore::usage`] is brought up to date.
 const USAGE_INTERVAL: Duration = Duration::from_secs(15);
@@ -243,9 +244,12 @@ impl<V: Persist> Shared<V> {
         if !connection.is_up() {
             return Err(StoreError::unavailable(Operation::Load));
         }
+        let name = self.naming.name(key);
         let stored: Option<Bytes> = connection
-            .within(self.options.read_timeout)
-            .get(self.naming.name(key))
+            .ask(&name, self.options.read_timeout, |commands| {
+                let name = name.as_str();
+                async move { commands.get(name).await }
+            })
             .await
             .map_err(|error| {
                 self.counters.note_error(&error);

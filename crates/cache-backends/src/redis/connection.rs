@@ -1,6 +1,7 @@
 //! One connection (of a cluster: one per node) that is kept up for as long as somebody holds it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use fred::clients::Client;
@@ -14,24 +15,40 @@ use fred::types::config::{
 use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::sync::Notify;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
+use super::failure::Failure;
 use super::options::{
     ClusterNames, Endpoint, RedisDeployment, RedisOptions, RedisOptionsError, RedisTls, Secret,
 };
 use super::random;
+use super::silence::{Scope, Silence, Verdict};
 use super::statistics::Counters;
 
 /// Pause before the second attempt to connect; doubled with each, up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
+/// Commands that fail in time.
+pub(super) type Commands = fred::clients::WithOptions<Client>;
+
 /// A client that connects by itself; dropping it closes the connection.
 #[derive(Debug)]
 pub(super) struct Connection {
     client: Client,
+    line: Arc<Line>,
     _keeper: AbortOnDrop,
+}
+
+/// What the commands tell the keeper, and the keeper the commands.
+#[derive(Debug)]
+struct Line {
+    is_up: AtomicBool,
+    silence: Silence,
+    given_up: Notify,
 }
 
 #[derive(Debug)]
@@ -56,21 +73,37 @@ impl Connection {
         options: &RedisOptions,
         counters: Arc<Counters>,
     ) -> Result<Self, RedisOptionsError> {
+        let scope = match server.is_clustered() {
+            true => Scope::Cluster,
+            false => Scope::OneServer,
+        };
+        let line = Arc::new(Line {
+            is_up: AtomicBool::new(false),
+            silence: Silence::new(options.unresponsive_after, scope),
+            given_up: Notify::new(),
+        });
         let client = client(server, options)?;
-        let keeper = AbortOnDrop::spawn(keep(client.clone(), counters));
+        let keeper = keep(client.clone(), Arc::clone(&line), counters);
         Ok(Self {
             client,
-            _keeper: keeper,
+            line,
+            _keeper: AbortOnDrop::spawn(keeper),
         })
     }
 
     pub(super) fn is_up(&self) -> bool {
-        self.client.is_connected()
+        self.line.is_up.load(Ordering::Relaxed) && self.client.is_connected()
     }
 
-    /// A handle whose commands fail after `timeout`, and at once when the connection breaks.
-    pub(super) fn within(&self, timeout: Duration) -> fred::clients::WithOptions<Client> {
-        self.client.with_options(&Options {
+    /// Runs a command about the key `name` that fails after `timeout`, and at once when the connection breaks.
+    pub(super) async fn ask<T, F: Future<Output = Result<T, Error>>>(
+        &self,
+        name: &str,
+        timeout: Duration,
+        command: impl FnOnce(Commands) -> F,
+    ) -> Result<T, Error> {
+        let asked = Instant::now();
+        let answer = command(self.client.with_options(&Options {
             timeout: Some(timeout),
             // MOVED is followed. ASK is not: fred 10.1 sends ASKING to the new node and the command to the old one,
             // which asks again; out of attempts it would close all connections, out of redirections it only fails.
@@ -78,7 +111,19 @@ impl Connection {
             max_attempts: Some(8),
             fail_fast: true,
             ..Options::default()
-        })
+        }))
+        .await;
+        match &answer {
+            Err(error) if Failure::of(error) == Failure::Timeout => {
+                let silence = &self.line.silence;
+                if silence.unanswered(name, asked, Instant::now()) == Verdict::GiveUp {
+                    self.line.is_up.store(false, Ordering::Relaxed);
+                    self.line.given_up.notify_one();
+                }
+            }
+            _ => self.line.silence.answered(name),
+        }
+        answer
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -97,7 +142,7 @@ impl Drop for Router {
 
 /// Connects, and connects anew whenever fred gives up: it takes some answers for final that are not, such as a server
 /// that is being reconfigured.
-async fn keep(client: Client, counters: Arc<Counters>) {
+async fn keep(client: Client, line: Arc<Line>, counters: Arc<Counters>) {
     let mut failures = 0_u32;
     let mut connected = client.reconnect_rx();
     let mut errors = client.error_rx();
@@ -109,6 +154,7 @@ async fn keep(client: Client, counters: Arc<Counters>) {
                 event = connected.recv() => if !matches!(event, Err(RecvError::Closed)) {
                     failures = 0;
                     counters.connects.add_one();
+                    line.is_up.store(true, Ordering::Relaxed);
                 },
                 event = errors.recv() => match event {
                     Ok((error, _)) => {
@@ -123,8 +169,16 @@ async fn keep(client: Client, counters: Arc<Counters>) {
                     }
                     break;
                 }
+                () = line.given_up.notified() => {
+                    counters.connection_errors.add_one();
+                    counters.note_error(&"the server is silent");
+                    break;
+                }
             }
         }
+        line.is_up.store(false, Ordering::Relaxed);
+        // Before the pause: a task that is stuck in a full socket must not be waited for.
+        drop(router);
         tokio::time::sleep(pause_before_attempt(failures)).await;
         failures = failures.saturating_add(1);
     }

@@ -67,6 +67,24 @@ mod tests {
     use super::*;
     use crate::conformance::Sample;
 
+    /// `written(&Sample::new(7, 2000), *b"revision")`, stored by the first version that wrote to Redis.
+    const ENTRY_V1: &[u8] = include_bytes!("../../tests/fixtures/redis-entry-v1.bin");
+
+    #[test]
+    fn an_entry_of_the_first_version_is_read() {
+        let found = read::<Sample>(&Bytes::from_static(ENTRY_V1));
+        assert_eq!(found.revision, Bytes::from_static(b"revision"));
+        assert_eq!(found.value, Some(Sample::new(7, 2000)));
+    }
+
+    #[test]
+    fn an_entry_of_an_unknown_version_is_no_value() {
+        let mut later = ENTRY_V1.to_vec();
+        // Behind the revision and the two bytes that every version begins with.
+        later[REVISION_BYTES + 2] = 2;
+        assert_eq!(read::<Sample>(&later.into()).value, None);
+    }
+
     #[test]
     fn what_was_written_is_read() {
         let value = Sample::new(7, 100);

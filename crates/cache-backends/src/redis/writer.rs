@@ -11,7 +11,7 @@ use sha1::{Digest, Sha1};
 use tokio::time::Instant;
 
 use super::change::Change;
-use super::connection::pause_before_attempt;
+use super::connection::{Commands, pause_before_attempt};
 use super::entry::{self, Found};
 use super::failure::Failure;
 use super::queue::Job;
@@ -124,14 +124,17 @@ impl<V: Persist> Shared<V> {
     }
 
     async fn unlink(&self, name: &str) -> Result<Outcome, Error> {
-        let commands = self.primary.within(self.options.write_timeout);
-        commands.unlink::<u64, _>(name).await?;
+        self.ask(name, |commands| async move {
+            commands.unlink::<u64, _>(name).await
+        })
+        .await?;
         Ok(Outcome::Written)
     }
 
     async fn join(&self, name: &str, value: &V) -> Result<Outcome, Error> {
-        let commands = self.primary.within(self.options.write_timeout);
-        let mut stored: Option<Bytes> = commands.get(name).await?;
+        let mut stored: Option<Bytes> = self
+            .ask(name, |commands| async move { commands.get(name).await })
+            .await?;
         for conflicts in 0..MOST_CONFLICTS {
             let Some((revision, joined)) = self.joined(stored, value.clone()).await else {
                 self.counters.writes_too_large.add_one();
@@ -175,26 +178,39 @@ impl<V: Persist> Shared<V> {
     }
 
     async fn swap(&self, name: &str, revision: Bytes, joined: Bytes) -> Result<Swap, Error> {
-        let commands = self.primary.within(self.options.write_timeout);
         let lives = i64::try_from(self.lifetime().as_millis()).unwrap_or(i64::MAX);
         let arguments = vec![
             Value::Bytes(revision),
             Value::Bytes(joined),
             Value::Integer(lives),
         ];
-        let hash = STORE_IF_UNCHANGED_HASH.as_str();
-        let answer = match commands.evalsha(hash, name, arguments.clone()).await {
-            // A server that has been restarted, or another node, has not seen the script.
-            Err(error) if error.details().starts_with("NOSCRIPT") => {
-                commands.eval(STORE_IF_UNCHANGED, name, arguments).await
-            }
-            answer => answer,
-        }?;
+        let answer = self
+            .ask(name, |commands| async move {
+                let hash = STORE_IF_UNCHANGED_HASH.as_str();
+                match commands.evalsha(hash, name, arguments.clone()).await {
+                    // A server that has been restarted, or another node, has not seen the script.
+                    Err(error) if error.details().starts_with("NOSCRIPT") => {
+                        commands.eval(STORE_IF_UNCHANGED, name, arguments).await
+                    }
+                    answer => answer,
+                }
+            })
+            .await?;
         Ok(match answer {
             Value::Integer(_) => Swap::Stored,
             Value::Null => Swap::Other(None),
             other => Swap::Other(other.into_bytes()),
         })
+    }
+
+    async fn ask<T, F: Future<Output = Result<T, Error>>>(
+        &self,
+        name: &str,
+        command: impl FnOnce(Commands) -> F,
+    ) -> Result<T, Error> {
+        self.primary
+            .ask(name, self.options.write_timeout, command)
+            .await
     }
 
     fn lifetime(&self) -> Duration {

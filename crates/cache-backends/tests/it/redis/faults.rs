@@ -247,7 +247,14 @@ async fn a_full_server_refuses_writes_and_goes_on_answering() {
     let store = connected(&standalone(&server)).await;
     store.merge(&key(1), Sample::new(1, 10)).await.unwrap();
     store.flush().await;
-    let full = ["CONFIG", "SET", "maxmemory", "1", "maxmemory-policy", "noeviction"];
+    let full = [
+        "CONFIG",
+        "SET",
+        "maxmemory",
+        "1",
+        "maxmemory-policy",
+        "noeviction",
+    ];
     assert_eq!(server.ask(&full), "OK");
     for number in 1..20 {
         store.merge(&key(number), Sample::new(2, 10)).await.unwrap();
@@ -322,9 +329,15 @@ async fn a_sentinel_primary_is_killed() {
     primary.kill();
     load_until(&store, "errors", |stats, _| stats.load_errors > 0).await;
     load_until(&store, "the replica to take over", |_, is_ok| is_ok).await;
-    assert!(store.load(&key(1)).await.unwrap().is_some(), "it has the value");
+    assert!(
+        store.load(&key(1)).await.unwrap().is_some(),
+        "it has the value"
+    );
     write_until_done(&store).await;
-    assert_eq!(replica.info("replication", "role").as_deref(), Some("master"));
+    assert_eq!(
+        replica.info("replication", "role").as_deref(),
+        Some("master")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -27,7 +27,11 @@ async fn check(form: &RedisOptions) {
     }
     one.flush().await;
     let stats = one.stats();
-    assert_eq!((stats.writes_done, stats.writes_dropped), (50, 0), "{stats:?}");
+    assert_eq!(
+        (stats.writes_done, stats.writes_dropped),
+        (50, 0),
+        "{stats:?}"
+    );
     for number in 0..50 {
         until("the other one to find it", async || {
             let found = other.load(&key(number)).await.unwrap();
@@ -85,8 +89,22 @@ async fn as_an_acl_user_who_may_do_no_more_than_documented() {
     let Some(programs) = programs() else { return };
     let server = Plan::plain(&programs).start().await;
     let rules = [
-        "ACL", "SETUSER", "mirror", "on", ">s3cret", "~test-*", "+get", "+set", "+getrange",
-        "+unlink", "+eval", "+evalsha", "+ping", "+info", "+dbsize", "+client|id",
+        "ACL",
+        "SETUSER",
+        "mirror",
+        "on",
+        ">s3cret",
+        "~test-*",
+        "+get",
+        "+set",
+        "+getrange",
+        "+unlink",
+        "+eval",
+        "+evalsha",
+        "+ping",
+        "+info",
+        "+dbsize",
+        "+client|id",
     ];
     assert_eq!(server.ask(&rules), "OK");
     assert_eq!(server.ask(&["ACL", "SETUSER", "default", "off"]), "OK");
@@ -216,7 +234,10 @@ async fn with_a_replica_as_reader() {
     check(&form).await;
     let reads = |server: &super::Server| server.ask(&["INFO", "commandstats"]);
     assert!(reads(&replica).contains("cmdstat_get:"), "the reader reads");
-    assert!(!reads(&replica).contains("evalsha"), "and nobody writes there");
+    assert!(
+        !reads(&replica).contains("evalsha"),
+        "and nobody writes there"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -224,8 +224,11 @@ impl Server {
     /// The number behind `name:` in `INFO`.
     pub(crate) fn info(&self, section: &str, name: &str) -> Option<String> {
         let info = self.ask(&["INFO", section]);
-        info.lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':').map(str::to_owned))
+        info.lines().find_map(|line| {
+            line.strip_prefix(name)?
+                .strip_prefix(':')
+                .map(str::to_owned)
+        })
     }
 
     /// SIGKILL.

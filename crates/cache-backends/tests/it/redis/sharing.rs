@@ -125,7 +125,9 @@ async fn entries_expire_and_not_together() {
         .collect();
     assert!(lives.len() > 10, "{lives:?}");
     assert!(
-        lives.iter().all(|lives| (400_000..=1_000_000).contains(lives)),
+        lives
+            .iter()
+            .all(|lives| (400_000..=1_000_000).contains(lives)),
         "{lives:?}"
     );
 }
