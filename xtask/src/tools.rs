@@ -1,4 +1,5 @@
-//! Throw-away copies of what the tests need, under `target/tools`: real API clients and GitHub's OpenAPI description.
+//! Throw-away copies of what the tests need, under `target/tools`: real API clients and GitHub's OpenAPI description;
+//! and the machine's Redis programs, which tests start by themselves.
 //!
 //! Versions are pinned in `xtask/clients`. Each tool folder carries a stamp with the pins it was made from; while the
 //! stamp matches, nothing is done. A tool that cannot be had is an error that says how to get it, never a skip.
@@ -46,6 +47,7 @@ pub(crate) fn ready(workspace: &Workspace) -> Result<Tools, String> {
     let node = node(workspace)?;
     let clients = npm_packages(workspace, &node)?;
     let description = openapi_description(workspace)?;
+    let redis = redis()?;
     let mut variables = vec![
         ("OPENAPI_DESCRIPTION", description.into()),
         ("MIRROR_TEST_PYTHON", python.join("bin/python").into()),
@@ -54,6 +56,7 @@ pub(crate) fn ready(workspace: &Workspace) -> Result<Tools, String> {
         ("MIRROR_TEST_NODE_DIR", clients.into()),
         ("MIRROR_TEST_BIN_DIR", workspace.debug_folder().into()),
     ];
+    variables.extend(redis);
     if let Some(data) = shared_data(&workspace.root) {
         variables.push(("SHARED_DATA_DIR", data.into()));
     }
@@ -119,6 +122,34 @@ fn base_python() -> Result<PathBuf, String> {
     })
 }
 
+/// Redis or Valkey of the machine; only the programs: each test starts servers of its own.
+fn redis() -> Result<[(&'static str, OsString); 3], String> {
+    let found = || {
+        let either = |redis, valkey| {
+            environment::find_program(redis)
+                .or_else(|| environment::find_program(valkey))
+                .map(PathBuf::into_os_string)
+        };
+        Some([
+            ("REDIS_SERVER", either("redis-server", "valkey-server")?),
+            ("REDIS_CLI", either("redis-cli", "valkey-cli")?),
+            (
+                "REDIS_SENTINEL",
+                either("redis-sentinel", "valkey-sentinel")?,
+            ),
+        ])
+    };
+    if let Some(programs) = found() {
+        return Ok(programs);
+    }
+    apt_install(&["redis-server", "redis-sentinel"])?;
+    found().ok_or_else(|| {
+        "redis-server, redis-cli and redis-sentinel are missing: install Redis 7 or Valkey \
+         (Debian, Ubuntu: `apt-get install redis-server redis-sentinel`)"
+            .to_owned()
+    })
+}
+
 /// Only as root on a Debian-like machine, which is what a container is; elsewhere the caller's message says what to do.
 fn apt_install(packages: &[&str]) -> Result<(), String> {
     let is_root = output(Command::new("id").arg("-u")).is_ok_and(|user| user.trim() == "0");
@@ -128,6 +159,8 @@ fn apt_install(packages: &[&str]) -> Result<(), String> {
     let apt_get = || {
         let mut command = Command::new("apt-get");
         command.env("DEBIAN_FRONTEND", "noninteractive");
+        // `invoke-rc.d` starts no service in this runlevel: tests need programs, not servers that stay.
+        command.env("RUNLEVEL", "1");
         command
     };
     run(apt_get().args(["update", "--quiet"]))?;
