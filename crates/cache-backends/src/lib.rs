@@ -10,6 +10,8 @@
 //! - `memory` (default): [`MemoryStore`], in process, bounded by bytes.
 //! - `redis`: [`RedisStore`], shared by processes: Redis or Valkey alone, with replicas, Sentinel or Cluster.
 //! - `disk`: [`DiskStore`], one file on this machine, bounded by bytes, crash-safe.
+//! - `tiered`: [`TieredStore`], a near store in front of a far one.
+//! - `guarded`: [`Guarded`], a circuit breaker around a store.
 //! - `conformance`: the [`conformance`] suite and the [`FaultStore`] wrapper, for tests of stores.
 #![deny(missing_docs)]
 
@@ -22,26 +24,38 @@ mod envelope;
 mod error;
 #[cfg(feature = "conformance")]
 mod fault;
+#[cfg(feature = "guarded")]
+mod guarded;
 mod key;
+#[cfg(any(feature = "redis", feature = "tiered"))]
+mod latency;
 #[cfg(feature = "memory")]
 mod memory;
 #[cfg(feature = "redis")]
 mod redis;
 mod shadow;
 mod store;
+#[cfg(feature = "tiered")]
+mod tiered;
 
 #[cfg(feature = "disk")]
 pub use disk::{DiskError, DiskOptions, DiskStats, DiskStore, Opened, Unusable};
 pub use error::{Operation, StoreError};
 #[cfg(feature = "conformance")]
 pub use fault::{Fault, FaultControl, FaultStore};
+#[cfg(feature = "guarded")]
+pub use guarded::{BreakerLimits, BreakerState, GuardStats, Guarded};
 pub use key::{KeyHasher, KeyHasherBuilder, StoreKey};
+#[cfg(any(feature = "redis", feature = "tiered"))]
+pub use latency::LatencyCounts;
 #[cfg(feature = "memory")]
 pub use memory::{MemoryLimits, MemoryStore};
 #[cfg(feature = "redis")]
 pub use redis::{
-    ClusterNames, Endpoint, LatencyCounts, RedisConnection, RedisDeployment, RedisOptions,
-    RedisOptionsError, RedisStats, RedisStore, RedisTls, Secret, Sentinel, TlsIdentity,
+    ClusterNames, Endpoint, RedisConnection, RedisDeployment, RedisOptions, RedisOptionsError,
+    RedisStats, RedisStore, RedisTls, Secret, Sentinel, TlsIdentity,
 };
 pub use shadow::ShadowedStore;
 pub use store::{CacheStore, CacheValue, Persist, Usage, Written};
+#[cfg(feature = "tiered")]
+pub use tiered::{LevelStats, TieredOptions, TieredStats, TieredStore};
