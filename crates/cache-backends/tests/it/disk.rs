@@ -1,8 +1,4 @@
 //! The disk store on real files: restarts, kills, damage, bounds.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on should say where"
-)]
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

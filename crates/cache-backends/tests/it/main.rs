@@ -7,5 +7,12 @@
 
 #[cfg(feature = "disk")]
 mod disk;
+#[cfg(all(
+    feature = "disk",
+    feature = "guarded",
+    feature = "memory",
+    feature = "tiered"
+))]
+mod levels;
 #[cfg(feature = "redis")]
 mod redis;
