@@ -10,6 +10,9 @@ use parking_lot::RwLock;
 /// Marked paths that are remembered; when full, everything older than the newest half is summed up in one mark for all.
 const MAX_MARKS: usize = 8192;
 
+/// A longer path is no resource of GitHub's; a write to one marks everything, so that marks stay small.
+const MAX_PATH_BYTES: usize = 1024;
+
 /// When which paths were written to.
 #[derive(Debug, Default)]
 pub(crate) struct Marks {
@@ -45,6 +48,10 @@ impl Marks {
             sequence: state.sequence,
             at: now,
         };
+        if path.len() > MAX_PATH_BYTES {
+            state.everything = Some(mark);
+            return;
+        }
         state.paths.insert(path.into(), mark);
         if let Some((parent, _)) = path.rsplit_once('/') {
             // Only the collection itself, not what else lies below it: a key that no path has as a prefix.
@@ -110,6 +117,14 @@ mod tests {
         marks.mark("/repos/o/r", at(2));
         check(&marks, "/repos/o/r/issues/5", Some(at(2)));
         check(&marks, "/repos/o/r2", None);
+    }
+
+    #[test]
+    fn an_absurd_path_marks_everything_and_takes_no_room() {
+        let marks = Marks::default();
+        marks.mark(&format!("/{}", "x".repeat(60_000)), at(3));
+        assert!(marks.state.read().paths.is_empty());
+        assert_eq!(marks.last("/repos/o/r").map(|mark| mark.at), Some(at(3)));
     }
 
     #[test]

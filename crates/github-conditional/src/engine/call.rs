@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use cache_backends::{CacheStore, StoreKey};
 use github_headers::EntityTag;
-use http::header::{CONTENT_LENGTH, ETAG};
+use http::header::ETAG;
 use http::request::Parts;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Body;
@@ -16,7 +16,7 @@ use super::answer::{Changed, Head, Landed, Stored, delivered};
 use super::deliver::Content;
 use super::prepare::Sent;
 use super::read::ReadRequest;
-use super::upstream::{peek, send};
+use super::upstream::{CallFailure, read_whole, send};
 use super::{Engine, FlightKey};
 use crate::entry::Entry;
 use crate::error::BoxError;
@@ -110,30 +110,21 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
         let upstream = Request::from_parts(self.take_parts(), ReqB::default());
         let response = match send(&mut self.inner, upstream).await {
             Ok(response) => response,
-            Err(failure) => {
-                let landed = match self.stale(sent.entry.as_ref(), failure.trouble, None) {
-                    Some(stale) => stale,
-                    None => Landed::Failed {
-                        trouble: failure.trouble,
-                        upstream_status: None,
-                        failure: Some(failure),
-                    },
-                };
-                return self.land(landed);
-            }
+            Err(failure) => return self.failed(&sent, failure),
         };
         let (parts, body) = response.into_parts();
-        let mut head = Head {
+        let head = Head {
             status: parts.status,
             headers: parts.headers,
         };
         let (content, refusal) = if worth_a_look(head.status) {
-            let body = peek(body, self.engine.options.body_idle_timeout).await;
-            if body.is_empty() {
-                head.headers.remove(CONTENT_LENGTH);
+            match read_whole(body, self.engine.options.body_idle_timeout).await {
+                Ok(body) => {
+                    let refusal = classify(head.status, &head.headers, &body);
+                    (Content::Here(body), refusal)
+                }
+                Err(failure) => return self.failed(&sent, failure),
             }
-            let refusal = classify(head.status, &head.headers, &body);
-            (Content::Here(body), refusal)
         } else {
             (Content::Arriving(body), Refusal::Other)
         };
@@ -169,6 +160,17 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
                 self.deliver(sent, outcome, head, content, requested_at)
             }
         }
+    }
+
+    /// There is no answer: what the caller was confirmed for stands in, or the failure is told.
+    fn failed<B>(self, sent: &Sent, failure: CallFailure) -> Led<B> {
+        let stale = self.stale(sent.entry.as_ref(), failure.trouble, None);
+        let landed = stale.unwrap_or(Landed::Failed {
+            trouble: failure.trouble,
+            upstream_status: None,
+            failure: Some(failure),
+        });
+        self.land(landed)
     }
 
     /// GitHub's 304 to the client's own validators goes to this client alone.

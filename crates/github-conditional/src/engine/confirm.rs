@@ -83,7 +83,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
             let behind = look_behind(engine, self.inner.clone(), headers, target, front).await;
             let look = match &behind {
                 Behind::Nothing | Behind::Page(_) => Look::Answered,
-                Behind::Unknown => Look::Failed,
+                Behind::Same | Behind::Unknown => Look::Failed,
             };
             representation.looked_behind(next_look(&sought, look, requested_at));
             if let Behind::Page(successor) = behind {

@@ -7,6 +7,7 @@ use github_headers::EntityTag;
 use http::{HeaderMap, Method, Uri};
 
 use super::call::Call;
+use super::probe::LooksBehind;
 use super::read::question;
 use super::upstream::{ask_for_date, ask_for_tag, normalise};
 use crate::confidence::Prediction;
@@ -64,6 +65,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
         let behind = candidate
             .as_ref()
             .filter(|_| request.class != CredentialClass::Anonymous)
+            .filter(|_| self.parts.extensions.get::<LooksBehind>().is_none())
             .map(|candidate| last_page(request.route, &uri, &candidate.representation, now));
         let behind = match behind {
             Some(

@@ -15,9 +15,16 @@ use crate::entry::Entry;
 use crate::error::BoxError;
 use crate::observer::{Event, Probe};
 
+/// Marks a request that is itself a look behind another page: it looks no further, or a list that answers every page
+/// number alike would be walked for ever.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LooksBehind;
+
 /// What lies behind a page.
 pub(crate) enum Behind {
     Nothing,
+    /// The same items again: the list knows no pages.
+    Same,
     /// A page with these headers.
     Page(HeaderMap),
     Unknown,
@@ -48,6 +55,7 @@ where
         let mut request = Request::new(ReqB::default());
         *request.uri_mut() = next;
         *request.headers_mut() = headers;
+        request.extensions_mut().insert(LooksBehind);
         let behind = match read::answer(Arc::clone(&engine), inner, request).await {
             Ok(answer) if answer.status() == StatusCode::OK => {
                 let headers = answer.headers().clone();
@@ -57,7 +65,8 @@ where
                     .await
                     .map(|body| body.to_bytes())
                 {
-                    Ok(body) if body.trim_ascii() == b"[]" || body == front => Behind::Nothing,
+                    Ok(body) if body.trim_ascii() == b"[]" => Behind::Nothing,
+                    Ok(body) if body == front => Behind::Same,
                     Ok(body) if body.first() == Some(&b'[') => Behind::Page(headers),
                     Ok(_) | Err(_) => Behind::Unknown,
                 }
@@ -65,7 +74,7 @@ where
             _ => Behind::Unknown,
         };
         let probe = match behind {
-            Behind::Nothing => Probe::StillLast,
+            Behind::Nothing | Behind::Same => Probe::StillLast,
             Behind::Page(_) => Probe::Grown,
             Behind::Unknown => Probe::Failed,
         };

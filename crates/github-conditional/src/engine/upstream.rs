@@ -13,7 +13,7 @@ use tower_service::Service;
 
 use crate::error::{BoxError, SharedError, classify};
 use crate::outcome::Trouble;
-use crate::policy::limits::PEEK_BYTES;
+use crate::policy::limits::READ_WHOLE_BYTES;
 
 /// The upstream call failed before an answer arrived.
 #[derive(Clone, Debug)]
@@ -73,16 +73,27 @@ pub(crate) fn ask_for_date(headers: &mut HeaderMap, date: &HeaderValue) {
     headers.insert(IF_MODIFIED_SINCE, date.clone());
 }
 
-/// The whole of a small body; what cannot be read, is large or stalls counts as empty.
-pub(crate) async fn peek<B>(body: B, patience: Duration) -> Bytes
+/// The whole of a small body, which has to be understood before anything is answered.
+///
+/// # Errors
+/// Why there is no whole body: it stalled, broke off, or is far larger than any message of GitHub's. Then there is no
+/// answer either: half of one must not look like all of it.
+pub(crate) async fn read_whole<B>(body: B, patience: Duration) -> Result<Bytes, CallFailure>
 where
     B: Body<Data = Bytes> + Send,
     B::Error: Into<BoxError>,
 {
-    let limited = Box::pin(Limited::new(body, PEEK_BYTES));
+    let limited = Box::pin(Limited::new(body, READ_WHOLE_BYTES));
     match tokio::time::timeout(patience, limited.collect()).await {
-        Ok(Ok(collected)) => collected.to_bytes(),
-        Ok(Err(_)) | Err(_) => Bytes::new(),
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) => Err(CallFailure {
+            trouble: classify(&*error),
+            source: SharedError::new(error),
+        }),
+        Err(elapsed) => Err(CallFailure {
+            trouble: Trouble::Timeout,
+            source: SharedError::new(elapsed.into()),
+        }),
     }
 }
 

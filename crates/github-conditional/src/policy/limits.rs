@@ -6,8 +6,8 @@
 
 use http::{HeaderMap, StatusCode, header};
 
-/// Bytes of an error body that are looked at; GitHub's messages are a few hundred bytes long.
-pub(crate) const PEEK_BYTES: usize = 64 << 10;
+/// Bytes of a refusal's body that are read to understand it; GitHub's messages are a few hundred bytes long.
+pub(crate) const READ_WHOLE_BYTES: usize = 1 << 20;
 
 /// What a refusal is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

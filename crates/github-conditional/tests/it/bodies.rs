@@ -309,15 +309,18 @@ async fn a_leader_whose_body_outgrows_its_limit_at_once_still_reads_it_from_the_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_with_a_huge_body_promises_nothing_that_does_not_come() {
+async fn a_refusal_is_passed_on_whole_or_not_at_all() {
     let bench = Bench::new();
     bench.github.serve(REPO, ONE);
-    let huge: &'static str = Box::leak("x".repeat(70 << 10).into_boxed_str());
+    let large: &'static str = Box::leak("x".repeat(70 << 10).into_boxed_str());
     bench.github.next(
         REPO,
-        Manner::Answer(403, &[("content-length", "71680")], huge),
+        Manner::Answer(403, &[("content-length", "71680")], large),
     );
     let seen = bench.get(ALICE, REPO).await;
-    assert_eq!((seen.status.as_u16(), seen.text()), (403, ""));
-    assert_eq!(seen.header("content-length"), None);
+    assert_eq!((seen.status.as_u16(), seen.text()), (403, large));
+    // Far beyond anything that GitHub says: an error, and not an answer that looks empty.
+    let huge: &'static str = Box::leak("x".repeat(2 << 20).into_boxed_str());
+    bench.github.next(REPO, Manner::Answer(403, &[], huge));
+    assert!(bench.fail(ALICE, REPO).await.is_connection());
 }

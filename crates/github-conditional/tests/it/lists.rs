@@ -230,6 +230,28 @@ mod full_last_page {
         );
     }
 
+    /// Nobody looks behind a page that was only looked at: a list that answers every page number with something full
+    /// would be walked for ever, one deeper with each read.
+    #[tokio::test(start_paused = true)]
+    async fn a_look_behind_looks_no_further() {
+        let bench = Bench::new();
+        bench.github.serve("/no/such/route", items(30));
+        for page in 2..9 {
+            bench
+                .github
+                .serve(&format!("/no/such/route?page={page}"), items(30));
+        }
+        for _ in 0..5 {
+            bench.get(ALICE, "/no/such/route").await;
+            tokio::time::advance(Duration::from_secs(700)).await;
+        }
+        let asked = bench.github.take_lines();
+        assert!(
+            asked.iter().all(|line| !line.contains("page=3")),
+            "{asked:?}"
+        );
+    }
+
     /// A list that knows no pages answers any page number with itself.
     #[tokio::test(start_paused = true)]
     async fn the_same_list_again_is_no_next_page() {
