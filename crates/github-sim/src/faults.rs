@@ -186,6 +186,14 @@ impl Faults {
         self.rules.lock().clone()
     }
 
+    /// Is there an outage, so that connections are looked at before they are welcome?
+    pub(crate) fn outage(&self) -> bool {
+        let rules = self.rules.lock();
+        rules
+            .iter()
+            .any(|rule| rule.kind == FaultKind::Outage && rule.meets_everything())
+    }
+
     /// Is a new connection to be closed at once?
     pub(crate) fn refuses_connection(&self) -> bool {
         let mut rules = self.rules.lock();

@@ -27,10 +27,8 @@ pub(crate) async fn run(listener: TcpListener, front: Arc<Front>, mut stop: watc
             accepted = listener.accept() => match accepted {
                 Ok((tcp, peer)) => {
                     front.recorder.connection();
-                    if !front.faults.refuses_connection() {
-                        let stop = for_connections.clone();
-                        connections.spawn(connection(tcp, peer, Arc::clone(&front), stop));
-                    }
+                    let stop = for_connections.clone();
+                    connections.spawn(welcome(tcp, peer, Arc::clone(&front), stop));
                 }
                 // Out of file descriptors or a peer that has gone: the next one may be well.
                 Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
@@ -42,6 +40,31 @@ pub(crate) async fn run(listener: TcpListener, front: Arc<Front>, mut stop: watc
     let drained = async { while connections.join_next().await.is_some() {} };
     // What is left after the time for draining is aborted with the set.
     let _in_time = tokio::time::timeout(DRAIN, drained).await;
+}
+
+/// Serves a connection, unless there is an outage and it does not ask for the controls: whoever ordered an outage must
+/// be able to end it.
+async fn welcome(tcp: TcpStream, peer: SocketAddr, front: Arc<Front>, stop: watch::Receiver<bool>) {
+    if front.faults.outage() && !asks_for_controls(&tcp).await && front.faults.refuses_connection()
+    {
+        return;
+    }
+    connection(tcp, peer, front, stop).await;
+}
+
+/// Looks at the first line without taking it.
+async fn asks_for_controls(tcp: &TcpStream) -> bool {
+    let mut first = [0; 64];
+    match tokio::time::timeout(Duration::from_millis(200), tcp.peek(&mut first)).await {
+        Ok(Ok(length)) => {
+            let line = first[..length]
+                .split(|byte| *byte == b'\r')
+                .next()
+                .unwrap_or_default();
+            line.windows(7).any(|window| window == b" /_sim/")
+        }
+        Ok(Err(_)) | Err(_) => false,
+    }
 }
 
 async fn connection(

@@ -134,16 +134,24 @@ fn json_line(access: &Access<'_>, line: &mut String) -> fmt::Result {
     Ok(())
 }
 
-/// Shows control characters by their number: a request must not be able to forge a line.
+/// Shows control characters by their number: a request must not be able to forge a line, nor to steer the terminal
+/// that shows it (C1 controls do that as well as ESC).
 struct Printable<'a>(&'a mut String);
 
 impl fmt::Write for Printable<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        let steers = |character: char| {
+            character.is_control() || matches!(character, '\u{2028}' | '\u{2029}')
+        };
         let mut rest = text;
-        while let Some(at) = rest.bytes().position(|byte| byte.is_ascii_control()) {
-            self.0.push_str(&rest[..at]);
-            write!(self.0, "\\x{:02x}", rest.as_bytes()[at])?;
-            rest = &rest[at + 1..];
+        while let Some(at) = rest.find(steers) {
+            let (plain, tail) = rest.split_at(at);
+            self.0.push_str(plain);
+            let mut characters = tail.chars();
+            if let Some(character) = characters.next() {
+                write!(self.0, "\\x{:02x}", u32::from(character))?;
+            }
+            rest = characters.as_str();
         }
         self.0.push_str(rest);
         Ok(())
