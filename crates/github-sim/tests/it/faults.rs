@@ -1,6 +1,6 @@
 //! Ordered faults as a client meets them.
 
-use crate::client::get;
+use crate::client::{get, request};
 use crate::tiny;
 use github_sim::{FaultBody, FaultKind, FaultRule, Simulator};
 use std::io::ErrorKind;
@@ -176,4 +176,14 @@ async fn filters_by_method_and_token() {
         .send(&sim)
         .await
         .expect(500);
+}
+
+/// Whoever ordered an outage over HTTP must be able to end it the same way.
+#[tokio::test]
+async fn the_controls_are_reached_during_an_outage() {
+    let sim = tiny::start().await;
+    sim.fault(FaultRule::new(FaultKind::Outage));
+    let ended = request("DELETE", "/_sim/faults").send(&sim).await;
+    assert!(ended.status < 300, "{}", ended.text());
+    get(REPOSITORY).send(&sim).await.expect(200);
 }
