@@ -260,11 +260,12 @@ impl<V: Persist> Shared<V> {
 
     /// Reads on a thread that may block.
     fn load_blocking(&self, key: &StoreKey) -> Result<Option<V>, StoreError> {
+        let generation = self.slot.generation();
         let found = match self.slot.load::<V>(key) {
             Ok(found) => found,
             Err(failure) => {
                 if failure.is_damage() {
-                    self.send(Command::Replace);
+                    self.send(Command::Replace { generation });
                 }
                 return Err(StoreError::unavailable(Operation::Load).with_source(failure));
             }

@@ -87,7 +87,7 @@ struct Shared<N, F> {
     far: F,
     options: TieredOptions,
     /// One permit for each write on its way to the far store. Who removes takes all of them, so that no write from
-    /// before comes after.
+    /// before comes after; writes that want one meanwhile are dropped and counted.
     behind: Arc<Semaphore>,
     /// Grows with each removal: a value that was on its way from far to near then is not to arrive.
     removals: AtomicU64,

@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::{io, mem};
 
 use parking_lot::RwLock;
@@ -161,7 +162,10 @@ pub(super) fn footprint(sealed_bytes: usize) -> u64 {
 
 /// The open file, shared by readers and the writing thread; empty while it is closed after an error.
 #[derive(Debug)]
-pub(super) struct Slot(RwLock<Option<Arc<Database>>>);
+pub(super) struct Slot {
+    database: RwLock<Option<Arc<Database>>>,
+    generation: AtomicU64,
+}
 
 /// What was found under a key.
 pub(super) enum Found<V> {
@@ -172,19 +176,28 @@ pub(super) enum Found<V> {
 
 impl Slot {
     pub(super) fn new(database: Database) -> Self {
-        Self(RwLock::new(Some(Arc::new(database))))
+        Self {
+            database: RwLock::new(Some(Arc::new(database))),
+            generation: AtomicU64::new(0),
+        }
+    }
+
+    /// How many times the file has been opened again: what was found out about an earlier one is no news.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::SeqCst)
     }
 
     pub(super) fn database(&self) -> Option<Arc<Database>> {
-        self.0.read().clone()
+        self.database.read().clone()
     }
 
     pub(super) fn put(&self, database: Database) {
-        *self.0.write() = Some(Arc::new(database));
+        self.generation.fetch_add(1, Ordering::SeqCst);
+        *self.database.write() = Some(Arc::new(database));
     }
 
     pub(super) fn take(&self) -> Option<Arc<Database>> {
-        self.0.write().take()
+        self.database.write().take()
     }
 
     pub(super) fn load<V: Persist>(&self, key: &StoreKey) -> Result<Found<V>, Failure> {

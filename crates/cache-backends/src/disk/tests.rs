@@ -157,3 +157,21 @@ async fn a_value_that_panics_costs_nobody_else_anything() {
     assert_eq!(store.stats().files_set_aside, 0);
     assert_eq!(store.stats().failed_batches, 0);
 }
+
+#[tokio::test]
+async fn many_readers_who_find_the_same_damage_cost_one_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = DiskOptions::new(directory.path().join("cache.redb"));
+    let (store, _) = DiskStore::<Sample>::open(options).unwrap();
+    store.merge(&key(1), Sample::new(1, 10)).await.unwrap();
+    for _ in 0..20 {
+        store.0.send(Command::Replace { generation: 0 });
+        // A batch of its own for each.
+        store.merge(&key(2), Sample::new(2, 10)).await.unwrap();
+    }
+    let stats = store.stats();
+    assert_eq!((stats.files_set_aside, stats.reopened), (1, 1));
+    assert_eq!(store.load(&key(1)).await.unwrap(), None, "in the old file");
+    let files = std::fs::read_dir(directory.path()).unwrap().count();
+    assert_eq!(files, 2);
+}

@@ -40,8 +40,10 @@ pub(super) enum Command<V> {
         key: StoreKey,
         stamp: u64,
     },
-    /// A reader found the file damaged.
-    Replace,
+    /// A reader found the file damaged, the one of this generation.
+    Replace {
+        generation: u64,
+    },
 }
 
 impl<V: Persist> Command<V> {
@@ -151,7 +153,9 @@ impl<V: Persist> Worker<V> {
 
     /// One transaction with all of these; without any, it makes earlier ones durable.
     fn apply(&mut self, commands: Vec<Command<V>>) {
-        let asks_to_replace = |command: &Command<V>| matches!(command, Command::Replace);
+        // Of many readers who find the same damage the first one counts.
+        let current = self.slot.generation();
+        let asks_to_replace = |command: &Command<V>| matches!(command, Command::Replace { generation } if *generation == current);
         if commands.iter().any(asks_to_replace) {
             self.recover(Failure::Damaged("found by a reader".to_owned()));
         }
@@ -319,7 +323,7 @@ fn write_one<V: Persist>(
             Ok(())
         }
         Command::Discard { key, stamp } => batch.discard(&key, stamp),
-        Command::Replace => Ok(()),
+        Command::Replace { .. } => Ok(()),
     }
 }
 
@@ -349,7 +353,7 @@ fn refuse<V>(commands: Vec<Command<V>>, cause: &Arc<Failure>) {
         match command {
             Command::Merge { reply, .. } => reply.failed(cause),
             Command::Remove { reply, .. } | Command::Flush { reply } => reply.failed(cause),
-            Command::Discard { .. } | Command::Replace => {}
+            Command::Discard { .. } | Command::Replace { .. } => {}
         }
     }
 }

@@ -181,3 +181,34 @@ async fn a_removal_waits_for_writes_from_before() {
     }
     assert_eq!(control.failures(), 0);
 }
+
+#[cfg(feature = "guarded")]
+#[tokio::test(start_paused = true)]
+async fn in_front_of_a_guarded_store_that_hangs_only_the_first_reads_wait() {
+    use crate::{BreakerLimits, BreakerState, Guarded};
+
+    let (far, control) = FaultStore::new(Memory::default());
+    let far = Guarded::new(far, BreakerLimits::default());
+    let store: TieredStore<Sample, _, _> =
+        TieredStore::new(Memory::default(), far, TieredOptions::default());
+    control.set(Operation::Load, Some(Fault::Hang));
+    let mut waited = Vec::new();
+    for number in 0..1000 {
+        let begun = Instant::now();
+        assert_eq!(store.load(&key(number)).await.unwrap(), None);
+        waited.push(begun.elapsed());
+    }
+    // The read gives up before the guard does; it is the store's failure all the same.
+    let limit = TieredOptions::default().read_timeout;
+    assert_eq!(waited.iter().filter(|time| **time == limit).count(), 5);
+    assert!(waited[5..].iter().all(Duration::is_zero));
+    assert_eq!(store.far().stats().state, BreakerState::Open);
+    assert_eq!(store.stats().far.load_timeouts, 5);
+
+    control.set(Operation::Load, None);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    for number in 0..3 {
+        store.load(&key(number)).await.unwrap();
+    }
+    assert_eq!(store.far().stats().state, BreakerState::Closed);
+}
