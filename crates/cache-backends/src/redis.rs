@@ -35,12 +35,13 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use self::change::{Change, Scope};
-use self::connection::{AbortOnDrop, Connection};
+use self::connection::AbortOnDrop;
+pub(crate) use self::connection::{Connection, servers};
 use self::entry::{Found, Naming};
 use self::failure::Failure;
 use self::queue::{Admission, Bounds, WriteQueue};
 use self::recent::RecentWrites;
-use self::statistics::Counters;
+pub(crate) use self::statistics::Counters;
 use crate::{CacheStore, Operation, Persist, StoreError, StoreKey, Usage, Written};
 
 pub use self::options::{
@@ -306,6 +307,11 @@ impl Counters {
         }
         loaded
     }
+}
+
+/// Enough chance to tell one holder of a lease from another.
+pub(crate) fn random_token() -> String {
+    format!("{:016x}{:016x}", random::word(), random::word())
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -33,11 +33,11 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// Commands that fail in time.
-pub(super) type Commands = fred::clients::WithOptions<Client>;
+pub(crate) type Commands = fred::clients::WithOptions<Client>;
 
 /// A client that connects by itself; dropping it closes the connection.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(crate) struct Connection {
     client: Client,
     line: Arc<Line>,
     _keeper: AbortOnDrop,
@@ -68,7 +68,7 @@ impl Drop for AbortOnDrop {
 
 impl Connection {
     /// Starts to connect, and returns at once.
-    pub(super) fn open(
+    pub(crate) fn open(
         server: ServerConfig,
         options: &RedisOptions,
         counters: Arc<Counters>,
@@ -91,12 +91,12 @@ impl Connection {
         })
     }
 
-    pub(super) fn is_up(&self) -> bool {
+    pub(crate) fn is_up(&self) -> bool {
         self.line.is_up.load(Ordering::Relaxed) && self.client.is_connected()
     }
 
     /// Runs a command about the key `name` that fails after `timeout`, and at once when the connection breaks.
-    pub(super) async fn ask<T, F: Future<Output = Result<T, Error>>>(
+    pub(crate) async fn ask<T, F: Future<Output = Result<T, Error>>>(
         &self,
         name: &str,
         timeout: Duration,
@@ -231,7 +231,7 @@ fn client(server: ServerConfig, options: &RedisOptions) -> Result<Client, RedisO
 }
 
 /// The servers that take writes, and those that take reads if they are others.
-pub(super) fn servers(deployment: &RedisDeployment) -> (ServerConfig, Option<ServerConfig>) {
+pub(crate) fn servers(deployment: &RedisDeployment) -> (ServerConfig, Option<ServerConfig>) {
     let centralized = |endpoint: &Endpoint| ServerConfig::Centralized {
         server: server(endpoint),
     };

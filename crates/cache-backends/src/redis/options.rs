@@ -79,7 +79,7 @@ impl Default for RedisOptions {
 }
 
 impl RedisOptions {
-    pub(super) fn check(&self) -> Result<(), RedisOptionsError> {
+    pub(crate) fn check(&self) -> Result<(), RedisOptionsError> {
         use RedisOptionsError as Wrong;
         let nodes = match &self.deployment {
             RedisDeployment::Standalone { .. } => 1,

@@ -60,7 +60,7 @@ pub struct RedisStats {
 
 /// The live counters.
 #[derive(Debug, Default)]
-pub(super) struct Counters {
+pub(crate) struct Counters {
     pub(super) loads: Counter,
     pub(super) hits: Counter,
     pub(super) pending_hits: Counter,
