@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use service_runtime::Secret;
 use service_runtime::config::{Alias, Spec};
 use service_runtime::logs::Format;
 
@@ -26,6 +27,7 @@ pub struct Config {
     pub log: LogConfig,
     pub tls: TlsConfig,
     pub cache: CacheConfig,
+    pub redis: RedisConfig,
     pub upstream_http: UpstreamHttpConfig,
     pub limits: LimitsConfig,
     pub users: UsersConfig,
@@ -60,6 +62,8 @@ pub struct CacheConfig {
     pub kind: CacheKind,
     pub max_bytes: u64,
     pub max_cacheable_body_bytes: usize,
+    pub disk_path: Option<PathBuf>,
+    pub disk_max_bytes: u64,
 }
 
 /// Where entries live.
@@ -67,6 +71,58 @@ pub struct CacheConfig {
 #[serde(rename_all = "kebab-case")]
 pub enum CacheKind {
     InMemory,
+    Redis,
+    Disk,
+    Tiered,
+}
+
+/// How to reach Redis, for `cache.type` redis and tiered.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RedisConfig {
+    pub primary: String,
+    pub reader: Option<String>,
+    pub port: u16,
+    pub username: Option<String>,
+    pub password: Option<Secret>,
+    pub database: u8,
+    pub tls: bool,
+    pub ca_file: Option<PathBuf>,
+    pub client_cert_file: Option<PathBuf>,
+    pub client_key_file: Option<PathBuf>,
+    pub sentinel: Vec<String>,
+    pub sentinel_service: String,
+    pub cluster: Vec<String>,
+    pub namespace: String,
+    pub read_timeout_milliseconds: u64,
+    pub write_queue: usize,
+    pub ttl_seconds: u64,
+    pub ttl_jitter: f64,
+}
+
+impl Default for RedisConfig {
+    fn default() -> Self {
+        Self {
+            primary: "127.0.0.1".to_owned(),
+            reader: None,
+            port: 6379,
+            username: None,
+            password: None,
+            database: 0,
+            tls: false,
+            ca_file: None,
+            client_cert_file: None,
+            client_key_file: None,
+            sentinel: Vec::new(),
+            sentinel_service: "mymaster".to_owned(),
+            cluster: Vec::new(),
+            namespace: "github-mirror".to_owned(),
+            read_timeout_milliseconds: 50,
+            write_queue: 1024,
+            ttl_seconds: 7 * 24 * 3600,
+            ttl_jitter: 0.1,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -108,6 +164,7 @@ impl Default for Config {
             log: LogConfig::default(),
             tls: TlsConfig::default(),
             cache: CacheConfig::default(),
+            redis: RedisConfig::default(),
             upstream_http: UpstreamHttpConfig::default(),
             limits: LimitsConfig::default(),
             users: UsersConfig::default(),
@@ -130,6 +187,8 @@ impl Default for CacheConfig {
             kind: CacheKind::InMemory,
             max_bytes: 256 << 20,
             max_cacheable_body_bytes: 8 << 20,
+            disk_path: None,
+            disk_max_bytes: 4 << 30,
         }
     }
 }
@@ -165,9 +224,15 @@ pub const SPEC: Spec<'static> = Spec {
     aliases: &[
         Alias::text("GITHUB_MIRROR_URL", "public_url"),
         Alias::text("CACHE_TYPE", "cache.type"),
+        Alias::text("PRIMARY_ENDPOINT", "redis.primary"),
+        Alias::text("READER_ENDPOINT", "redis.reader"),
+        Alias::text("REDIS_PORT", "redis.port"),
+        Alias::text("REDIS_PASSWORD", "redis.password"),
+        Alias::text("REDIS_TOKEN", "redis.password"),
+        Alias::switch("REDIS_SSL", "redis.tls"),
         Alias::list("GITHUB_USERS", "users.allowed"),
     ],
-    secrets: &[],
+    secrets: &["redis.password"],
 };
 
 /// A setting that contradicts another, or that only the mirror can judge.
@@ -196,6 +261,7 @@ impl Config {
             check_base_url("public_url", url)?;
         }
         check_base_url("upstream", &self.upstream)?;
+        self.check_store()?;
         if !self.users.allowed.is_empty() {
             // Whoever sets it expects nobody else to get in: refusing beats ignoring.
             return problem("users.allowed", "this version does not validate users");
@@ -207,6 +273,13 @@ impl Config {
         }
         let positive = [
             ("cache.max_bytes", self.cache.max_bytes),
+            ("cache.disk_max_bytes", self.cache.disk_max_bytes),
+            (
+                "redis.read_timeout_milliseconds",
+                self.redis.read_timeout_milliseconds,
+            ),
+            ("redis.write_queue", self.redis.write_queue as u64),
+            ("redis.ttl_seconds", self.redis.ttl_seconds),
             (
                 "cache.max_cacheable_body_bytes",
                 self.cache.max_cacheable_body_bytes as u64,
@@ -245,6 +318,43 @@ impl Config {
         match durations.find(|(key, value)| key.ends_with("_seconds") && *value > YEAR_SECONDS) {
             Some((key, _)) => problem(key, "must be at most 31536000, a year"),
             None => Ok(()),
+        }
+    }
+}
+
+impl Config {
+    fn check_store(&self) -> Result<(), ConfigProblem> {
+        let problem = |key, problem: &str| {
+            Err(ConfigProblem {
+                key,
+                problem: problem.to_owned(),
+            })
+        };
+        let redis = &self.redis;
+        if self.cache.kind == CacheKind::Disk && self.cache.disk_path.is_none() {
+            return problem("cache.disk_path", "needed with cache.type disk");
+        }
+        if !redis.sentinel.is_empty() && !redis.cluster.is_empty() {
+            return problem("redis.cluster", "cannot be used with redis.sentinel");
+        }
+        let files = [
+            ("redis.ca_file", &redis.ca_file),
+            ("redis.client_cert_file", &redis.client_cert_file),
+            ("redis.client_key_file", &redis.client_key_file),
+        ];
+        if let Some((key, _)) = files.iter().find(|(_, file)| file.is_some() && !redis.tls) {
+            return problem(key, "needs redis.tls");
+        }
+        match (&redis.client_cert_file, &redis.client_key_file) {
+            (Some(_), None) => problem(
+                "redis.client_key_file",
+                "needed with redis.client_cert_file",
+            ),
+            (None, Some(_)) => problem(
+                "redis.client_cert_file",
+                "needed with redis.client_key_file",
+            ),
+            _ => Ok(()),
         }
     }
 }

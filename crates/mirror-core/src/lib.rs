@@ -11,6 +11,7 @@
 //! | `problem` | errors to HTTP answers, in one place |
 //! | `metrics` | what is counted |
 //! | `server` | sockets, limits, drain |
+//! | `store` | the store that the settings ask for |
 //!
 //! The caching itself is in `github-conditional`, connections and quota in `github-upstream`.
 
@@ -24,9 +25,11 @@ mod outcome;
 mod problem;
 mod rewrite;
 mod server;
+mod store;
 mod timed;
 
 pub use body::MirrorBody;
 pub use config::Config;
 pub use mirror::{BuildError, Mirror, MirrorService, Parts};
 pub use server::Server;
+pub use store::StoreProblem;

@@ -20,6 +20,12 @@ const LATENCY_BUCKETS: &[f64] = &[
     0.75, 1.0, 2.5, 5.0, 10.0,
 ];
 
+/// Upper ends of the store's latency buckets, in seconds.
+const STORE_BUCKETS: &[f64] = &[
+    0.000_001, 0.000_01, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1,
+    1.0,
+];
+
 /// The method label; anything else is one value, because clients invent methods.
 fn method_label(method: &Method) -> &'static str {
     match method.as_str() {
@@ -96,6 +102,54 @@ impl Labels for StoreError {
     }
 }
 
+/// A level of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Level {
+    Memory,
+    Redis,
+    Disk,
+}
+
+impl Level {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Redis => "redis",
+            Self::Disk => "disk",
+        }
+    }
+}
+
+/// What a load of a level gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Load {
+    Hit,
+    Miss,
+    Error,
+}
+
+impl Load {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+            Self::Error => "error",
+        }
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct LevelLoad(Level, Load);
+
+impl Labels for LevelLoad {
+    fn attributes(&self) -> Vec<KeyValue> {
+        vec![
+            KeyValue::new("level", self.0.as_str()),
+            KeyValue::new("result", self.1.as_str()),
+        ]
+    }
+}
+
 /// The mirror's instruments.
 pub(crate) struct Instruments {
     requests: CounterFamily<Request>,
@@ -112,6 +166,8 @@ pub(crate) struct Instruments {
     failures: CounterFamily<Word>,
     retries: CounterFamily<Word>,
     refused: CounterFamily<Word>,
+    loads: CounterFamily<LevelLoad>,
+    load_latency: HistogramFamily<Word>,
 }
 
 impl Instruments {
@@ -169,11 +225,27 @@ impl Instruments {
                 "github_mirror_upstream_retries_total",
                 "Reads that were sent again because their connection was gone.",
             ),
+            loads: metrics.counters(
+                "github_mirror_store_loads_total",
+                "Entries asked of a level of the store, by what came of it.",
+            ),
+            load_latency: metrics.histograms(
+                "github_mirror_store_latency_seconds",
+                "Time that a level of the store adds to a request.",
+                STORE_BUCKETS,
+            ),
             refused: metrics.counters(
                 "github_mirror_refused_total",
                 "Requests that the mirror refused by itself.",
             ),
         }
+    }
+
+    /// Counts what a level of the store was asked for.
+    pub(crate) fn loaded(&self, level: Level, load: Load, elapsed: Duration) {
+        self.loads.add(&LevelLoad(level, load), 1);
+        self.load_latency
+            .record(&Word("level", level.as_str()), elapsed.as_secs_f64());
     }
 
     /// Counts one answer of the engine.

@@ -9,9 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use cache_backends::{MemoryLimits, MemoryStore};
 use github_conditional::{
-    Conditional, ConditionalLayer, Entry, Event, Fingerprint, Freshness, Inspect, Options,
+    Conditional, ConditionalLayer, Event, Fingerprint, Freshness, Inspect, Options,
 };
 use github_upstream::{
     BaseUrl, BaseUrlError, CallerId, Upstream, UpstreamEvent, UpstreamOptions, WallClock,
@@ -23,14 +22,15 @@ use service_runtime::{Clock, Metrics, Readiness};
 use tower_layer::Layer;
 
 use crate::body::MirrorBody;
-use crate::config::{AnonymousPolicy, CacheKind, Config, ConfigProblem};
+use crate::config::{AnonymousPolicy, Config, ConfigProblem};
 use crate::exchange::Exchange;
 use crate::metrics::{Instruments, gauges};
 use crate::rewrite::Origins;
+use crate::store::{Store, StoreProblem, fingerprint_key};
 use crate::timed::Timed;
 
 /// The engine as the mirror uses it.
-pub(crate) type Engine = Conditional<Timed<Upstream>, MemoryStore<Entry>>;
+pub(crate) type Engine = Conditional<Timed<Upstream>, Store>;
 
 /// What a mirror is given by whoever runs it.
 pub struct Parts {
@@ -57,6 +57,9 @@ pub enum BuildError {
     /// The upstream client cannot be made, for instance because a certificate file is unreadable.
     #[error("cannot set up the upstream client")]
     Upstream(#[source] github_upstream::BuildError),
+    /// The store cannot be opened.
+    #[error("cannot open the store")]
+    Store(#[from] StoreProblem),
     /// The operating system has no randomness to give.
     #[error("no randomness for the fingerprint key")]
     Randomness,
@@ -73,6 +76,7 @@ impl BuildError {
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
     pub(crate) inspect: Arc<dyn Inspect>,
+    pub(crate) store: Store,
     pub(crate) instruments: Arc<Instruments>,
     pub(crate) metrics: Metrics,
     pub(crate) access_log: Option<AccessLog>,
@@ -105,7 +109,8 @@ impl Mirror {
         } = parts;
         let instruments = Arc::new(Instruments::new(&metrics));
         let upstream = upstream(config, &clock, &instruments)?;
-        let layer = layer(config, &clock, &instruments)?;
+        let store = Store::open(&config.cache, &config.redis, &instruments)?;
+        let layer = layer(config, &clock, &instruments, store.clone())?;
         gauges(&metrics, &layer.inspect());
         crate::metrics::quota_gauges(&metrics, upstream.ledger(), &clock);
         let scheme = if config.tls.cert_file.is_some() {
@@ -116,6 +121,7 @@ impl Mirror {
         let origin = config.upstream.trim_end_matches('/');
         Ok(Self(Arc::new(Shared {
             inspect: layer.inspect(),
+            store,
             engine: layer.layer(Timed(upstream)),
             instruments,
             metrics,
@@ -138,6 +144,11 @@ impl Mirror {
     /// A view of the engine, for administration and tests.
     pub fn inspect(&self) -> Arc<dyn Inspect> {
         Arc::clone(&self.0.inspect)
+    }
+
+    /// Waits until what was written to the store is where a restart or another mirror finds it.
+    pub async fn flush_store(&self) {
+        self.0.store.flush().await;
     }
 
     /// The text of `/metrics`.
@@ -178,7 +189,8 @@ fn layer(
     config: &Config,
     clock: &Arc<dyn Clock>,
     instruments: &Arc<Instruments>,
-) -> Result<ConditionalLayer<MemoryStore<Entry>>, BuildError> {
+    store: Store,
+) -> Result<ConditionalLayer<Store>, BuildError> {
     let mut options = Options::default();
     options.origin = config.upstream.trim_end_matches('/').to_owned();
     options.max_cacheable_body_bytes = config.cache.max_cacheable_body_bytes;
@@ -188,23 +200,16 @@ fn layer(
         AnonymousPolicy::Revalidate => Freshness::Revalidate,
     };
     options.plain_user_agent = concat!("github-mirror/", env!("CARGO_PKG_VERSION")).to_owned();
-    let store = match config.cache.kind {
-        CacheKind::InMemory => {
-            let limits = MemoryLimits {
-                max_bytes: config.cache.max_bytes,
-                ..MemoryLimits::default()
-            };
-            MemoryStore::new(limits)
-        }
-    };
     let (clock, instruments) = (Arc::clone(clock), Arc::clone(instruments));
-    ConditionalLayer::builder()
+    let mut builder = ConditionalLayer::builder()
         .options(options)
         .store(store)
         .clock(move || clock.now())
-        .observer(move |event: &Event<'_>| instruments.observe(event))
-        .build()
-        .map_err(|_| BuildError::Randomness)
+        .observer(move |event: &Event<'_>| instruments.observe(event));
+    if let Some(key) = fingerprint_key(&config.cache, &config.redis) {
+        builder = builder.fingerprint_key(key);
+    }
+    builder.build().map_err(|_| BuildError::Randomness)
 }
 
 impl fmt::Debug for Mirror {

@@ -8,6 +8,9 @@ use service_runtime::{Drain, DrainReport, Failure, Shutdown};
 use crate::config::Config;
 use crate::mirror::Mirror;
 
+/// How long the store may take to write what is left when the process ends.
+const FLUSH_LIMIT: Duration = Duration::from_secs(5);
+
 /// A mirror whose sockets are bound, ready to serve.
 #[derive(Debug)]
 pub struct Server {
@@ -52,7 +55,7 @@ impl Server {
         self.listeners.iter().map(Listener::address).collect()
     }
 
-    /// Serves until `shutdown`, then drains.
+    /// Serves until `shutdown`, then drains, and brings the store up to date.
     pub async fn run(self, shutdown: Shutdown) -> DrainReport {
         shutdown.readiness().set_ready();
         let drain = Drain {
@@ -60,13 +63,16 @@ impl Server {
             grace: self.grace,
             limit: self.limit,
         };
-        let mirror = self.mirror;
-        serve(
-            self.listeners,
-            move |_peer| mirror.service(),
-            self.limits,
-            drain,
-        )
-        .await
+        let mirror = self.mirror.clone();
+        let service = move |_peer| mirror.service();
+        let report = serve(self.listeners, service, self.limits, drain).await;
+        // A store that hangs must not keep the process; what it has not taken is fetched again.
+        if tokio::time::timeout(FLUSH_LIMIT, self.mirror.flush_store())
+            .await
+            .is_err()
+        {
+            tracing::warn!("the store did not take all that was written in time");
+        }
+        report
     }
 }

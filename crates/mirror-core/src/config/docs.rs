@@ -69,7 +69,111 @@ const KEYS: &[KeyDoc<'static>] = &[
         "path",
         "PEM private key of `tls.cert_file`.",
     ),
-    doc("cache.type", "in-memory", "Where entries live."),
+    doc(
+        "cache.type",
+        "in-memory, redis, disk, tiered",
+        "Where entries live: in this process; in Redis, shared by all mirrors that use it, with this process's memory while Redis is away; on disk, so that a restart keeps them; memory over Redis (over the disk where `cache.disk_path` is set), for the lowest latency.",
+    ),
+    doc(
+        "cache.disk_path",
+        "path",
+        "The file for `cache.type` disk, and for tiered without Redis.",
+    ),
+    doc(
+        "cache.disk_max_bytes",
+        "bytes",
+        "What entries on disk together may take. Beyond it the oldest are evicted.",
+    ),
+    doc(
+        "redis.primary",
+        "host or host:port",
+        "The server that takes the writes.",
+    ),
+    doc(
+        "redis.reader",
+        "host or host:port",
+        "The endpoint of the replicas; reads go there.",
+    ),
+    doc(
+        "redis.port",
+        "port",
+        "The port of servers that are given without one.",
+    ),
+    doc(
+        "redis.username",
+        "name",
+        "ACL user; without it the password is that of the default user.",
+    ),
+    doc(
+        "redis.password",
+        "secret",
+        "Password. `REDIS_PASSWORD` wins over `REDIS_TOKEN`.",
+    ),
+    doc(
+        "redis.database",
+        "number",
+        "The database; a cluster has no other than 0.",
+    ),
+    doc(
+        "redis.tls",
+        "true, false",
+        "Whether connections are encrypted.",
+    ),
+    doc(
+        "redis.ca_file",
+        "path",
+        "PEM certificates that servers are checked against instead of the public ones.",
+    ),
+    doc(
+        "redis.client_cert_file",
+        "path",
+        "PEM certificate that the mirror shows to Redis.",
+    ),
+    doc(
+        "redis.client_key_file",
+        "path",
+        "PEM private key of `redis.client_cert_file`.",
+    ),
+    doc(
+        "redis.sentinel",
+        "host or host:port, a list",
+        "Sentinels to ask for the primary; port 26379 where none is given. `redis.primary` is not used then.",
+    ),
+    doc(
+        "redis.sentinel_service",
+        "name",
+        "The primary's name at the sentinels.",
+    ),
+    doc(
+        "redis.cluster",
+        "host or host:port, a list",
+        "Nodes of a cluster; one that answers is enough. `redis.primary` is not used then.",
+    ),
+    doc(
+        "redis.namespace",
+        "text",
+        "What every key begins with. Mirrors with the same namespace and password share entries.",
+    ),
+    doc(
+        "redis.read_timeout_milliseconds",
+        "milliseconds",
+        "The most that a sick Redis may add to a request; after it the read is a miss.",
+    ),
+    doc(
+        "redis.write_queue",
+        "entries",
+        "Writes go behind the answers; when so many wait, further ones are dropped and counted.",
+    ),
+    doc(
+        "redis.ttl_seconds",
+        "seconds",
+        "How long an entry stays after it was last written.",
+    ),
+    doc(
+        "redis.ttl_jitter",
+        "part of 1",
+        "By how much of it the time is shortened at random, so that entries do not expire together.",
+    ),
     doc(
         "cache.max_bytes",
         "bytes",

@@ -149,7 +149,7 @@ async fn wrong_settings_are_one_line_and_64() {
             "GITHUB_MIRROR_CACHE__MAX_BYTES",
         ),
         (&[], &[("GITHUB_MIRROR_NONE", "1")], "GITHUB_MIRROR_NONE"),
-        (&[], &[("CACHE_TYPE", "redis")], "CACHE_TYPE"),
+        (&[], &[("CACHE_TYPE", "floppy")], "CACHE_TYPE"),
         (&[], &[("GITHUB_USERS", "octocat")], "users.allowed"),
     ];
     for (arguments, environment, named) in cases {

@@ -10,4 +10,5 @@ mod mirror;
 mod quota;
 mod rig;
 mod secrets;
+mod shared;
 mod tls;

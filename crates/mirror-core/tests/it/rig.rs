@@ -189,6 +189,51 @@ pub(crate) struct Rig {
     pub(crate) client: Client<HttpConnector, Full<Bytes>>,
 }
 
+/// One more mirror in front of a rig's simulator; it ends when it is dropped.
+pub(crate) struct Instance {
+    pub(crate) mirror: Mirror,
+    pub(crate) url: String,
+    shutdown: Shutdown,
+    serving: JoinHandle<DrainReport>,
+}
+
+impl Instance {
+    fn start(sim: &Simulator, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config {
+            listen: ([127, 0, 0, 1], 0).into(),
+            upstream: sim.url(),
+            ..Config::default()
+        };
+        change(&mut config);
+        let shutdown = Shutdown::new();
+        let parts = Parts {
+            metrics: Metrics::new("test").unwrap(),
+            access_log: None,
+            readiness: shutdown.readiness(),
+            clock: Arc::new(SimTime(sim.clock().clone())),
+        };
+        let mirror = Mirror::new(&config, parts).unwrap();
+        let server = Server::bind(&config, mirror.clone()).unwrap();
+        let ListenAddress::Tcp(address) = server.addresses().remove(0) else {
+            panic!("the first listener is TCP");
+        };
+        let serving = tokio::spawn(server.run(shutdown.clone()));
+        Self {
+            mirror,
+            url: format!("http://{address}"),
+            shutdown,
+            serving,
+        }
+    }
+
+    /// Ends it as SIGTERM would, twice.
+    pub(crate) async fn stop(self) {
+        self.shutdown.begin();
+        self.shutdown.begin();
+        self.serving.await.unwrap();
+    }
+}
+
 /// What the client got.
 #[derive(Debug)]
 pub(crate) struct Reply {
@@ -260,34 +305,29 @@ impl Rig {
             .switches(switches)
             .record_requests(1000);
         let sim = prepare(builder).start().await.unwrap();
-        let mut config = Config {
-            listen: ([127, 0, 0, 1], 0).into(),
-            upstream: sim.url(),
-            ..Config::default()
-        };
-        change(&mut config);
-        let shutdown = Shutdown::new();
-        let parts = Parts {
-            metrics: Metrics::new("test").unwrap(),
-            access_log: None,
-            readiness: shutdown.readiness(),
-            clock: Arc::new(SimTime(sim.clock().clone())),
-        };
-        let mirror = Mirror::new(&config, parts).unwrap();
-        let server = Server::bind(&config, mirror.clone()).unwrap();
-        let ListenAddress::Tcp(address) = server.addresses().remove(0) else {
-            panic!("the first listener is TCP");
-        };
-        let serving = tokio::spawn(server.run(shutdown.clone()));
+        let instance = Instance::start(&sim, change);
         Self {
             sim,
             shelf,
-            mirror,
-            url: format!("http://{address}"),
-            shutdown,
-            serving,
+            mirror: instance.mirror,
+            url: instance.url,
+            shutdown: instance.shutdown,
+            serving: instance.serving,
             client: Client::builder(TokioExecutor::new()).build_http(),
         }
+    }
+
+    /// Another mirror of the same upstream.
+    pub(crate) fn another(&self, change: impl FnOnce(&mut Config)) -> Instance {
+        Instance::start(&self.sim, change)
+    }
+
+    /// As [`get`](Self::get), through another mirror.
+    pub(crate) async fn get_at(&self, instance: &Instance, target: &str, token: &str) -> Reply {
+        let authorization = format!("token {token}");
+        let headers = [("authorization", authorization.as_str())];
+        self.send_to(&instance.url, Method::GET, target, &headers, "")
+            .await
     }
 
     /// Without secondary limits: the simulated clock stands still, so all requests fall into one minute.
@@ -321,9 +361,20 @@ impl Rig {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> Reply {
+        self.send_to(&self.url, method, target, headers, body).await
+    }
+
+    async fn send_to(
+        &self,
+        url: &str,
+        method: Method,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Reply {
         let mut request = Request::builder()
             .method(method)
-            .uri(format!("{}{target}", self.url))
+            .uri(format!("{url}{target}"))
             .header("user-agent", "rig");
         for (name, value) in headers {
             request = request.header(*name, *value);

@@ -1,0 +1,331 @@
+//! The store that the settings ask for: one enum, chosen at start.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cache_backends::{
+    BreakerLimits, CacheStore, DiskError, DiskOptions, DiskStore, Endpoint, Guarded, MemoryLimits,
+    MemoryStore, Opened, RedisDeployment, RedisOptions, RedisOptionsError, RedisStore, RedisTls,
+    Secret, Sentinel, ShadowedStore, StoreError, StoreKey, TieredOptions, TieredStore, TlsIdentity,
+    Usage, Written,
+};
+use github_conditional::{Entry, FingerprintKey};
+use tokio::time::Instant;
+
+use crate::config::{CacheConfig, CacheKind, RedisConfig};
+use crate::metrics::{Instruments, Level, Load};
+
+/// Why a store cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreProblem {
+    /// A setting of Redis is wrong.
+    #[error("{key}")]
+    Redis {
+        /// The key, as in the file.
+        key: &'static str,
+        /// What is wrong with it.
+        #[source]
+        source: RedisOptionsError,
+    },
+    /// The cache file cannot be opened.
+    #[error("cache.disk_path")]
+    Disk(#[source] DiskError),
+    /// `cache.type` disk without a path.
+    #[error("cache.disk_path: needed with cache.type disk")]
+    NoDiskPath,
+    /// A file that a setting names cannot be read.
+    #[error("{key}: cannot read {path}")]
+    File {
+        /// The key, as in the file.
+        key: &'static str,
+        /// The file.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+type Memory = Measured<MemoryStore<Entry>>;
+type Redis = Arc<Guarded<Measured<RedisStore<Entry>>>>;
+type Disk = Arc<Guarded<Measured<DiskStore<Entry>>>>;
+
+/// The store of a mirror. Clones share it.
+#[derive(Clone, Debug)]
+pub(crate) enum Store {
+    Memory(Memory),
+    /// Redis first, so that what other mirrors have written is seen at once; memory while Redis is away.
+    Redis(ShadowedStore<Redis, Memory>),
+    /// Memory over one file.
+    Disk(TieredStore<Entry, Memory, Disk>),
+    /// Memory over Redis.
+    Tiered(TieredStore<Entry, Memory, Redis>),
+}
+
+impl Store {
+    /// Opens what the settings ask for. To be called inside the runtime.
+    pub(crate) fn open(
+        cache: &CacheConfig,
+        redis: &RedisConfig,
+        instruments: &Arc<Instruments>,
+    ) -> Result<Self, StoreProblem> {
+        let limits = MemoryLimits {
+            max_bytes: cache.max_bytes,
+            ..MemoryLimits::default()
+        };
+        let memory = Measured::new(MemoryStore::new(limits), Level::Memory, instruments);
+        // One entry may hold a few bodies: callers may see different ones.
+        let max_entry_bytes = cache.max_cacheable_body_bytes.saturating_mul(2);
+        let read_timeout = Duration::from_millis(redis.read_timeout_milliseconds);
+        // The stores have time limits of their own; the breaker's is for what they overlook.
+        let breaker = BreakerLimits {
+            timeout: read_timeout
+                .saturating_mul(4)
+                .max(Duration::from_millis(250)),
+            ..BreakerLimits::default()
+        };
+        let tiers = TieredOptions {
+            read_timeout,
+            ..TieredOptions::default()
+        };
+        let redis = || {
+            let options = redis_options(redis, max_entry_bytes)?;
+            let store = RedisStore::new(options).map_err(|source| StoreProblem::Redis {
+                key: "redis",
+                source,
+            })?;
+            let measured = Measured::new(store, Level::Redis, instruments);
+            Ok::<_, StoreProblem>(Arc::new(Guarded::new(measured, breaker)))
+        };
+        let disk = |path: &Path| {
+            let options = DiskOptions {
+                max_bytes: cache.disk_max_bytes,
+                max_entry_bytes,
+                ..DiskOptions::new(path)
+            };
+            let (store, opened) = DiskStore::open(options).map_err(StoreProblem::Disk)?;
+            if let Opened::SetAside { moved_to, reason } = opened {
+                let (reason, moved_to) = (reason.as_str(), moved_to.display());
+                tracing::warn!(reason, %moved_to, "the cache file cannot be used; a new one was begun");
+            }
+            let measured = Measured::new(store, Level::Disk, instruments);
+            Ok::<_, StoreProblem>(Arc::new(Guarded::new(measured, breaker)))
+        };
+        Ok(match (cache.kind, &cache.disk_path) {
+            (CacheKind::InMemory, _) => Self::Memory(memory),
+            (CacheKind::Redis, _) => Self::Redis(ShadowedStore::new(redis()?, memory)),
+            (CacheKind::Disk | CacheKind::Tiered, Some(path)) => {
+                Self::Disk(TieredStore::new(memory, disk(path)?, tiers))
+            }
+            (CacheKind::Tiered, None) => Self::Tiered(TieredStore::new(memory, redis()?, tiers)),
+            (CacheKind::Disk, None) => return Err(StoreProblem::NoDiskPath),
+        })
+    }
+
+    /// Waits until what was written is where a restart or another mirror finds it.
+    pub(crate) async fn flush(&self) {
+        match self {
+            Self::Memory(_) => {}
+            Self::Redis(store) => store.primary().get_ref().inner.flush().await,
+            Self::Tiered(store) => {
+                store.settle().await;
+                store.far().get_ref().inner.flush().await;
+            }
+            Self::Disk(store) => {
+                store.settle().await;
+                if let Err(error) = store.far().get_ref().inner.flush().await {
+                    tracing::warn!(%error, "the cache file could not be brought up to date");
+                }
+            }
+        }
+    }
+}
+
+impl CacheStore<Entry> for Store {
+    async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
+        match self {
+            Self::Memory(store) => store.load(key).await,
+            Self::Redis(store) => store.load(key).await,
+            Self::Disk(store) => store.load(key).await,
+            Self::Tiered(store) => store.load(key).await,
+        }
+    }
+
+    async fn merge(&self, key: &StoreKey, value: Entry) -> Result<Written, StoreError> {
+        match self {
+            Self::Memory(store) => store.merge(key, value).await,
+            Self::Redis(store) => store.merge(key, value).await,
+            Self::Disk(store) => store.merge(key, value).await,
+            Self::Tiered(store) => store.merge(key, value).await,
+        }
+    }
+
+    async fn remove(&self, key: &StoreKey) -> Result<(), StoreError> {
+        match self {
+            Self::Memory(store) => store.remove(key).await,
+            Self::Redis(store) => store.remove(key).await,
+            Self::Disk(store) => store.remove(key).await,
+            Self::Tiered(store) => store.remove(key).await,
+        }
+    }
+
+    fn usage(&self) -> Usage {
+        match self {
+            Self::Memory(store) => store.usage(),
+            Self::Redis(store) => store.usage(),
+            Self::Disk(store) => store.usage(),
+            Self::Tiered(store) => store.usage(),
+        }
+    }
+}
+
+/// One level of a store, whose loads are counted and timed.
+#[derive(Clone)]
+pub(crate) struct Measured<S> {
+    inner: S,
+    level: Level,
+    instruments: Arc<Instruments>,
+}
+
+impl<S> Measured<S> {
+    fn new(inner: S, level: Level, instruments: &Arc<Instruments>) -> Self {
+        Self {
+            inner,
+            level,
+            instruments: Arc::clone(instruments),
+        }
+    }
+}
+
+impl<S: std::fmt::Debug> std::fmt::Debug for Measured<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+impl<S: CacheStore<Entry>> CacheStore<Entry> for Measured<S> {
+    async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
+        let started = Instant::now();
+        let loaded = self.inner.load(key).await;
+        let load = match &loaded {
+            Ok(Some(_)) => Load::Hit,
+            Ok(None) => Load::Miss,
+            Err(_) => Load::Error,
+        };
+        self.instruments.loaded(self.level, load, started.elapsed());
+        loaded
+    }
+
+    async fn merge(&self, key: &StoreKey, value: Entry) -> Result<Written, StoreError> {
+        self.inner.merge(key, value).await
+    }
+
+    async fn remove(&self, key: &StoreKey) -> Result<(), StoreError> {
+        self.inner.remove(key).await
+    }
+
+    fn usage(&self) -> Usage {
+        self.inner.usage()
+    }
+}
+
+/// The secret under which credentials are hashed.
+///
+/// Processes that share a store must agree on it, and so must a process with itself across a restart; so it is made
+/// from what they share anyway: the namespace and the password of Redis. Without a password it is no secret, which is
+/// as safe as GitHub's own `hashed_token`: a token cannot be guessed from its hash.
+pub(crate) fn fingerprint_key(cache: &CacheConfig, redis: &RedisConfig) -> Option<FingerprintKey> {
+    if cache.kind == CacheKind::InMemory {
+        return None;
+    }
+    let password = redis
+        .password
+        .as_ref()
+        .map_or("", |password| password.expose());
+    let parts = ["github-mirror fingerprints v1", &redis.namespace, password];
+    Some(FingerprintKey::new(parts.join("\0").as_bytes()))
+}
+
+/// The settings as the Redis store takes them.
+pub(crate) fn redis_options(
+    config: &RedisConfig,
+    max_entry_bytes: usize,
+) -> Result<RedisOptions, StoreProblem> {
+    let endpoint = |key, text: &str, port| {
+        Endpoint::parse(text, port).map_err(|source| StoreProblem::Redis { key, source })
+    };
+    let endpoints = |key, texts: &[String], port| {
+        texts
+            .iter()
+            .map(|text| endpoint(key, text, port))
+            .collect::<Result<Vec<_>, _>>()
+    };
+    let secret = |secret: &service_runtime::Secret| Secret::new(secret.expose().clone());
+    let deployment = if !config.cluster.is_empty() {
+        let seeds = endpoints("redis.cluster", &config.cluster, config.port)?;
+        RedisDeployment::Cluster { seeds }
+    } else if !config.sentinel.is_empty() {
+        RedisDeployment::Sentinel(Sentinel {
+            service: config.sentinel_service.clone(),
+            nodes: endpoints("redis.sentinel", &config.sentinel, Endpoint::SENTINEL_PORT)?,
+            username: None,
+            password: None,
+        })
+    } else {
+        let reader = config.reader.as_deref();
+        RedisDeployment::Standalone {
+            primary: endpoint("redis.primary", &config.primary, config.port)?,
+            reader: reader
+                .map(|text| endpoint("redis.reader", text, config.port))
+                .transpose()?,
+        }
+    };
+    Ok(RedisOptions {
+        deployment,
+        username: config.username.clone(),
+        password: config.password.as_ref().map(secret),
+        tls: config.tls.then(|| tls(config)).transpose()?,
+        database: config.database,
+        namespace: config.namespace.clone(),
+        read_timeout: Duration::from_millis(config.read_timeout_milliseconds),
+        write_queue: config.write_queue,
+        ttl: Duration::from_secs(config.ttl_seconds),
+        ttl_jitter: config.ttl_jitter,
+        max_entry_bytes,
+        ..RedisOptions::default()
+    })
+}
+
+fn tls(config: &RedisConfig) -> Result<RedisTls, StoreProblem> {
+    let authorities = config.ca_file.as_deref();
+    let identity = match (&config.client_cert_file, &config.client_key_file) {
+        (Some(certificate), Some(key)) => {
+            let key = read("redis.client_key_file", key)?;
+            let key = String::from_utf8(key).map_err(|_| StoreProblem::Redis {
+                key: "redis.client_key_file",
+                source: RedisOptionsError::Tls("key"),
+            })?;
+            Some(TlsIdentity {
+                certificates_pem: read("redis.client_cert_file", certificate)?,
+                key_pem: Secret::new(key),
+            })
+        }
+        _ => None,
+    };
+    Ok(RedisTls {
+        authorities_pem: authorities
+            .map(|file| read("redis.ca_file", file))
+            .transpose()?,
+        identity,
+        ..RedisTls::default()
+    })
+}
+
+fn read(key: &'static str, file: &Path) -> Result<Vec<u8>, StoreProblem> {
+    std::fs::read(file).map_err(|source| StoreProblem::File {
+        key,
+        path: file.display().to_string(),
+        source,
+    })
+}
