@@ -177,6 +177,7 @@ async fn a_removal_waits_for_writes_from_before() {
         store.merge(&key(1), Sample::new(round, 10)).await.unwrap();
         // The write is on its way, and may not have begun.
         store.remove(&key(1)).await.unwrap();
+        store.settle().await;
         assert_eq!(store.load(&key(1)).await.unwrap(), None, "round {round}");
     }
     assert_eq!(control.failures(), 0);

@@ -131,9 +131,13 @@ async fn writes_become_durable_by_themselves() {
     let (store, _) = DiskStore::open(options).unwrap();
     let before = store.stats().commits;
     store.merge(&key(1), Sample::new(1, 10)).await.unwrap();
-    while store.stats().commits == before {
-        tokio::task::yield_now().await;
-    }
+    let commit = async {
+        while store.stats().commits == before {
+            tokio::task::yield_now().await;
+        }
+    };
+    let patience = Duration::from_secs(30);
+    tokio::time::timeout(patience, commit).await.unwrap();
 }
 
 #[tokio::test]
