@@ -8,7 +8,8 @@
 //!
 //! # Features
 //! - `memory` (default): [`MemoryStore`], in process, bounded by bytes.
-//! - `redis`: [`RedisStore`], shared by processes: Redis or Valkey alone, with replicas, Sentinel or Cluster.
+//! - `redis`: [`RedisStore`], shared by processes: Redis or Valkey alone, with replicas, Sentinel or Cluster;
+//!   and [`Leases`], locks that expire, with fencing numbers.
 //! - `disk`: [`DiskStore`], one file on this machine, bounded by bytes, crash-safe.
 //! - `tiered`: [`TieredStore`], a near store in front of a far one.
 //! - `guarded`: [`Guarded`], a circuit breaker around a store.
@@ -29,6 +30,8 @@ mod guarded;
 mod key;
 #[cfg(any(feature = "redis", feature = "tiered"))]
 mod latency;
+#[cfg(feature = "redis")]
+mod lease;
 #[cfg(feature = "memory")]
 mod memory;
 #[cfg(feature = "redis")]
@@ -48,6 +51,8 @@ pub use guarded::{BreakerLimits, BreakerState, GuardStats, Guarded};
 pub use key::{KeyHasher, KeyHasherBuilder, StoreKey};
 #[cfg(any(feature = "redis", feature = "tiered"))]
 pub use latency::LatencyCounts;
+#[cfg(feature = "redis")]
+pub use lease::{Attempt, Lease, LeaseError, LeaseOptions, Leases, Standing};
 #[cfg(feature = "memory")]
 pub use memory::{MemoryLimits, MemoryStore};
 #[cfg(feature = "redis")]

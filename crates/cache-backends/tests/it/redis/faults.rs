@@ -410,3 +410,42 @@ async fn a_slot_moves_while_it_is_used() {
     assert_eq!(holder(&cluster), Some(to));
     assert_eq!(one.stats().writes_dropped, 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_cluster_node_is_killed_and_started_again() {
+    let Some(programs) = programs() else { return };
+    let mut cluster = Cluster::start(&programs).await;
+    let form = RedisOptions {
+        write_patience: Duration::from_secs(600),
+        ..impatient(options(RedisDeployment::Cluster {
+            seeds: cluster.seeds(),
+        }))
+    };
+    let store = connected(&form).await;
+    write_until_done(&store).await;
+    store.flush().await;
+    cluster.nodes[0].kill();
+    let errors = store.stats().load_errors + store.stats().load_timeouts;
+    // Some loads fail and others may not; none takes longer than it may.
+    for number in 0..200 {
+        let start = Instant::now();
+        let loaded = store.load(&key(number)).await;
+        let took = start.elapsed();
+        assert!(took <= READ_TIMEOUT + SLACK, "{took:?} {loaded:?}");
+    }
+    assert!(store.stats().load_errors + store.stats().load_timeouts > errors);
+    for number in 0..100 {
+        store
+            .merge(&key(number), Sample::new(number, 10))
+            .await
+            .unwrap();
+    }
+    cluster.nodes[0].start().await;
+    store.flush().await;
+    assert_eq!(store.stats().writes_dropped, 0);
+    let reader = connected(&standalone_like(&form)).await;
+    for number in 0..100 {
+        let loaded = reader.load(&key(number)).await.unwrap();
+        assert!(loaded.is_some(), "{number}");
+    }
+}

@@ -2,6 +2,7 @@
 
 mod faults;
 mod forms;
+mod leases;
 mod server;
 mod sharing;
 
