@@ -29,6 +29,16 @@ impl Sample {
         }))
     }
 
+    /// As many versions merged at once, pretending to weigh `padding` bytes more.
+    pub fn of_marks(marks: impl IntoIterator<Item = u64>, padding: usize) -> Self {
+        let marks: BTreeSet<u64> = marks.into_iter().collect();
+        Self(Arc::new(Inner {
+            newest: marks.last().copied().unwrap_or_default(),
+            marks,
+            padding,
+        }))
+    }
+
     /// The newest version that was merged into it.
     pub fn newest(&self) -> u64 {
         self.0.newest

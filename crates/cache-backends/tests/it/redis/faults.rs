@@ -9,6 +9,7 @@ use cache_backends::{
 use tokio::time::Instant;
 
 use super::forms::{behind, sentinels};
+use super::proxy::Proxy;
 use super::server::{Cluster, Plan, programs, until};
 use super::{Store, connected, nobody, options, standalone};
 
@@ -447,5 +448,46 @@ async fn a_cluster_node_is_killed_and_started_again() {
     for number in 0..100 {
         let loaded = reader.load(&key(number)).await.unwrap();
         assert!(loaded.is_some(), "{number}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_stalled_network_with_more_to_write_than_it_holds() {
+    let Some(programs) = programs() else { return };
+    let server = Plan::plain(&programs).start().await;
+    let proxy = Proxy::to(&server.endpoint());
+    let form = RedisOptions {
+        write_patience: Duration::from_secs(600),
+        ..impatient(options(RedisDeployment::Standalone {
+            primary: proxy.endpoint(),
+            reader: None,
+        }))
+    };
+    let store = connected(&form).await;
+    for _ in 0..2 {
+        for number in 100..140 {
+            // Marks do not compress: some hundred KiB each reach the network.
+            let marks =
+                (0..20_000_u64).map(|mark| (mark + number).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+            store
+                .merge(&key(number), Sample::of_marks(marks, 10))
+                .await
+                .unwrap();
+        }
+        proxy.stall();
+        let errors = store.stats().load_errors;
+        load_until(&store, "errors without waiting", |stats, _| {
+            stats.load_errors >= errors + 20
+        })
+        .await;
+        assert_eq!(store.connection(), RedisConnection::Down);
+        proxy.open();
+        load_until(&store, "it to be back", |_, is_ok| is_ok).await;
+        store.flush().await;
+        assert_eq!(store.stats().writes_dropped, 0);
+    }
+    let reader = connected(&standalone_like(&form)).await;
+    for number in 100..140 {
+        assert!(reader.load(&key(number)).await.unwrap().is_some());
     }
 }

@@ -3,6 +3,7 @@
 mod faults;
 mod forms;
 mod leases;
+mod proxy;
 mod server;
 mod sharing;
 
