@@ -6,7 +6,7 @@
 
 use crate::{CacheStore, CacheValue, StoreError, StoreKey, Usage, Written};
 
-/// A store and its substitute, see the [module](self).
+/// A store with a substitute for the time that it is away: never asked first, so that what others write is seen at once.
 #[derive(Clone, Debug)]
 pub struct ShadowedStore<P, S> {
     primary: P,
@@ -98,7 +98,10 @@ mod tests {
             assert_eq!(known.newest(), number, "what was read or written before");
         }
         assert!(store.load(&key(3)).await.is_err(), "it cannot know");
-        assert!(store.merge(&key(3), Sample::new(3, 10)).await.is_err(), "and says so");
+        assert!(
+            store.merge(&key(3), Sample::new(3, 10)).await.is_err(),
+            "and says so"
+        );
         assert_eq!(store.load(&key(3)).await.unwrap().unwrap().newest(), 3);
 
         control.set(Operation::Load, None);

@@ -132,23 +132,55 @@ fn translate(target: &PathAndQuery) -> (PathAndQuery, Dialect) {
     }
 }
 
+/// Encoded dots and slashes count as well: whoever is behind the upstream's front may decode before it resolves.
 fn has_dot_segment(path: &str) -> bool {
     // The common case has no such thing at all.
     if !path.contains("/.") && !path.contains('%') {
         return false;
     }
-    path.split('/').any(|segment| {
-        let mut rest = segment.as_bytes();
-        let mut dots = 0;
-        while !rest.is_empty() {
-            rest = match rest {
-                [b'.', rest @ ..] | [b'%', b'2', b'e' | b'E', rest @ ..] => rest,
-                _ => return false,
-            };
-            dots += 1;
-        }
-        dots == 1 || dots == 2
-    })
+    let mut rest = path.as_bytes();
+    let mut segment = Segment::Empty;
+    loop {
+        let (kind, tail) = match rest {
+            [] => return segment.is_dots(),
+            [b'/' | b'\\', tail @ ..] => (Kind::Separator, tail),
+            [b'%', b'2', b'f' | b'F', tail @ ..] => (Kind::Separator, tail),
+            [b'%', b'5', b'c' | b'C', tail @ ..] => (Kind::Separator, tail),
+            [b'.', tail @ ..] => (Kind::Dot, tail),
+            [b'%', b'2', b'e' | b'E', tail @ ..] => (Kind::Dot, tail),
+            [_, tail @ ..] => (Kind::Other, tail),
+        };
+        rest = tail;
+        segment = match (kind, segment) {
+            (Kind::Separator, segment) if segment.is_dots() => return true,
+            (Kind::Separator, _) => Segment::Empty,
+            (Kind::Dot, Segment::Empty) => Segment::Dots(1),
+            (Kind::Dot, Segment::Dots(1)) => Segment::Dots(2),
+            _ => Segment::Other,
+        };
+    }
+}
+
+/// One character of a path, however it is written.
+#[derive(Clone, Copy)]
+enum Kind {
+    Separator,
+    Dot,
+    Other,
+}
+
+/// What a path segment consists of so far.
+#[derive(Clone, Copy)]
+enum Segment {
+    Empty,
+    Dots(u8),
+    Other,
+}
+
+impl Segment {
+    fn is_dots(self) -> bool {
+        matches!(self, Self::Dots(_))
+    }
 }
 
 fn host_is_sound(version: Version, uri: &Uri, headers: &HeaderMap) -> bool {
@@ -259,6 +291,8 @@ mod tests {
             "/a/../b",
             "/a/./b",
             "/%2e%2E/b",
+            "/%2e%2e%2fadmin",
+            "/a%2F..%5Cb",
             "/a/.%2e",
             "/api/v3/../../admin",
         ] {

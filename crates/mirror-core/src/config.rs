@@ -62,6 +62,7 @@ pub struct CacheConfig {
     pub kind: CacheKind,
     pub max_bytes: u64,
     pub max_cacheable_body_bytes: usize,
+    pub max_recording_bytes: usize,
     pub disk_path: Option<PathBuf>,
     pub disk_max_bytes: u64,
 }
@@ -187,6 +188,7 @@ impl Default for CacheConfig {
             kind: CacheKind::InMemory,
             max_bytes: 256 << 20,
             max_cacheable_body_bytes: 8 << 20,
+            max_recording_bytes: 256 << 20,
             disk_path: None,
             disk_max_bytes: 4 << 30,
         }
@@ -283,6 +285,10 @@ impl Config {
             (
                 "cache.max_cacheable_body_bytes",
                 self.cache.max_cacheable_body_bytes as u64,
+            ),
+            (
+                "cache.max_recording_bytes",
+                self.cache.max_recording_bytes as u64,
             ),
             (
                 "upstream_http.connect_timeout_seconds",

@@ -57,11 +57,11 @@ impl Exchange {
         );
         match admission {
             Admission::Local(local) => self.local(local, request.method()),
-            Admission::Reject(rejection) => self.refused(&Problem::Rejected(rejection)),
+            Admission::Reject(rejection) => self.refused(&Problem::Rejected(rejection), &request),
             Admission::Forward { target, dialect } => {
                 let shared = &self.shared;
                 match Place::take(&shared.in_flight, shared.max_in_flight) {
-                    None => self.refused(&Problem::Overloaded),
+                    None => self.refused(&Problem::Overloaded, &request),
                     Some(place) => {
                         let answer = self.forward(request, target, dialect).await;
                         answer.map(|body| body.holding(place))
@@ -71,8 +71,24 @@ impl Exchange {
         }
     }
 
-    fn refused(&self, problem: &Problem<'_>) -> Response<MirrorBody> {
-        self.shared.instruments.refused(problem);
+    /// A request that the mirror refuses by itself.
+    fn refused(&self, problem: &Problem<'_>, request: &Request<Incoming>) -> Response<MirrorBody> {
+        let shared = &*self.shared;
+        shared.instruments.refused(problem);
+        if let Some(log) = &shared.access_log {
+            let status = problem.status().as_u16();
+            let reason = problem.as_str();
+            log.write(&Access {
+                at: self.at,
+                method: request.method().as_str(),
+                label: "REFUSED",
+                url: &format_args!("{}{}", shared.upstream, request.uri().path()),
+                extra: &[
+                    ("status", Field::Count(u64::from(status))),
+                    ("detail", Field::Text(&reason)),
+                ],
+            });
+        }
         problem.answer()
     }
 

@@ -395,10 +395,9 @@ fn outcome_label(outcome: Outcome) -> &'static str {
 
 /// Whether a request that would have cost quota without the mirror cost none, and why.
 fn saved(report: &Report) -> Option<&'static str> {
-    if report.collapse == Collapse::Follower {
-        return Some("coalesced");
-    }
+    let shared = report.collapse == Collapse::Follower;
     match report.outcome {
+        Outcome::Fetched(_) | Outcome::Changed(_) if shared => Some("coalesced"),
         Outcome::Fresh(_) => Some("fresh"),
         Outcome::Stale(_) => Some("stale"),
         // GitHub charges callers without credentials for a 304.

@@ -194,6 +194,7 @@ fn layer(
     let mut options = Options::default();
     options.origin = config.upstream.trim_end_matches('/').to_owned();
     options.max_cacheable_body_bytes = config.cache.max_cacheable_body_bytes;
+    options.max_recording_bytes = config.cache.max_recording_bytes;
     options.body_idle_timeout = Duration::from_secs(config.upstream_http.body_idle_timeout_seconds);
     options.anonymous = match config.anonymous_policy {
         AnonymousPolicy::Rfc9111 => Freshness::Rfc9111,

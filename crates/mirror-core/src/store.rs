@@ -142,31 +142,33 @@ impl Store {
     }
 }
 
+/// The futures of stores that wait for something are boxed: a request would otherwise carry room for all of them, although
+/// most mirrors have none.
 impl CacheStore<Entry> for Store {
     async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
         match self {
             Self::Memory(store) => store.load(key).await,
-            Self::Redis(store) => store.load(key).await,
-            Self::Disk(store) => store.load(key).await,
-            Self::Tiered(store) => store.load(key).await,
+            Self::Redis(store) => Box::pin(store.load(key)).await,
+            Self::Disk(store) => Box::pin(store.load(key)).await,
+            Self::Tiered(store) => Box::pin(store.load(key)).await,
         }
     }
 
     async fn merge(&self, key: &StoreKey, value: Entry) -> Result<Written, StoreError> {
         match self {
             Self::Memory(store) => store.merge(key, value).await,
-            Self::Redis(store) => store.merge(key, value).await,
-            Self::Disk(store) => store.merge(key, value).await,
-            Self::Tiered(store) => store.merge(key, value).await,
+            Self::Redis(store) => Box::pin(store.merge(key, value)).await,
+            Self::Disk(store) => Box::pin(store.merge(key, value)).await,
+            Self::Tiered(store) => Box::pin(store.merge(key, value)).await,
         }
     }
 
     async fn remove(&self, key: &StoreKey) -> Result<(), StoreError> {
         match self {
             Self::Memory(store) => store.remove(key).await,
-            Self::Redis(store) => store.remove(key).await,
-            Self::Disk(store) => store.remove(key).await,
-            Self::Tiered(store) => store.remove(key).await,
+            Self::Redis(store) => Box::pin(store.remove(key)).await,
+            Self::Disk(store) => Box::pin(store.remove(key)).await,
+            Self::Tiered(store) => Box::pin(store.remove(key)).await,
         }
     }
 

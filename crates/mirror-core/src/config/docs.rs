@@ -180,6 +180,11 @@ const KEYS: &[KeyDoc<'static>] = &[
         "What all entries together may take. Beyond it the least valuable are evicted.",
     ),
     doc(
+        "cache.max_recording_bytes",
+        "bytes",
+        "What bodies that are being received may take together, until they are stored. Beyond it answers stream through without being stored.",
+    ),
+    doc(
         "cache.max_cacheable_body_bytes",
         "bytes",
         "Bodies up to this size are stored. Larger ones stream through in flat memory.",
