@@ -233,9 +233,11 @@ where
         };
         let shared = Arc::clone(&self.shared);
         tokio::spawn(async move {
-            let _turn = turn;
             // Counted where it happens; nobody waits for it.
             let _ = shared.merge_far(&key, value).await;
+            // In this order: who has settled may expect to be the last holder of the stores.
+            drop(shared);
+            drop(turn);
         });
     }
 }

@@ -131,7 +131,7 @@ impl Limits {
 
     /// What values may take together: the rest is for pages that a transaction writes before it frees the old ones.
     fn budget_bytes(self) -> u64 {
-        self.max_bytes / 4 * 3
+        self.max_bytes / 10 * 7
     }
 
     /// What one transaction may write: it needs that much beside what it replaces.

@@ -280,7 +280,7 @@ impl<V: Persist> Worker<V> {
         };
         let deadline = now() + READERS_END_WITHIN;
         while Arc::strong_count(&database) > 1 && now() < deadline {
-            std::thread::sleep(Duration::from_millis(1));
+            std::thread::park_timeout(Duration::from_millis(1));
         }
         // Closing writes, which may fail as the writing before it did.
         let _ = engine::guarded(|| {

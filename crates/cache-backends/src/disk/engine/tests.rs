@@ -16,7 +16,7 @@ impl Desk {
         let database = Database::builder().create_with_backend(backend).unwrap();
         prepare(&database).unwrap();
         let limits = Limits {
-            max_bytes: budget_bytes / 3 * 4,
+            max_bytes: budget_bytes / 7 * 10,
             ..Limits::of(&DiskOptions::new("unused"))
         };
         Self {
