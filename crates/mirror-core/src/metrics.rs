@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cache_backends::BreakerState;
 use github_conditional::{Collapse, CredentialClass, Event, Fingerprint, Inspect, Outcome, Report};
 use github_upstream::ledger::Window;
 use github_upstream::{SharedLedger, UpstreamEvent};
@@ -13,6 +14,7 @@ use service_runtime::{Clock, Metrics};
 
 use crate::outcome::XCache;
 use crate::problem::Problem;
+use crate::store::Store;
 
 /// Upper ends of the latency buckets, in seconds: the kept ones, and finer ones below.
 const LATENCY_BUCKETS: &[f64] = &[
@@ -111,7 +113,7 @@ pub(crate) enum Level {
 }
 
 impl Level {
-    const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Memory => "memory",
             Self::Redis => "redis",
@@ -444,4 +446,55 @@ pub(crate) fn quota_gauges(metrics: &Metrics, ledger: &SharedLedger, clock: &Arc
         "Requests used in the window, as GitHub stated last.",
         |window| window.used,
     );
+}
+
+/// Gauges and counters of the levels of the store that can fail.
+pub(crate) fn store_gauges(metrics: &Metrics, store: &Store) {
+    let guarded = store.clone();
+    metrics.gauges(
+        "github_mirror_store_breaker",
+        "Whether a level of the store is left alone: 0 = in use, 0.5 = being tried, 1 = left alone.",
+        move |report| {
+            if let Some((level, guard)) = guarded.guard() {
+                let value = match guard.state {
+                    BreakerState::Closed => 0.0,
+                    BreakerState::HalfOpen => 0.5,
+                    BreakerState::Open => 1.0,
+                };
+                report(value, &[KeyValue::new("level", level.as_str())]);
+            }
+        },
+    );
+    let redis = store.clone();
+    metrics.gauges(
+        "github_mirror_redis_writes_waiting",
+        "Entries that wait to be written to Redis.",
+        move |report| {
+            if let Some(stats) = redis.redis_stats() {
+                report(stats.queue_keys as f64, &[]);
+            }
+        },
+    );
+    let redis = store.clone();
+    let counter = metrics
+        .meter()
+        .u64_observable_counter("github_mirror_redis_writes_total")
+        .with_description("Writes to Redis, by what became of them.");
+    counter
+        .with_callback(move |observer| {
+            let Some(stats) = redis.redis_stats() else {
+                return;
+            };
+            for (result, count) in [
+                ("done", stats.writes_done),
+                ("refused", stats.writes_refused),
+                ("dropped", stats.writes_dropped),
+                ("too-large", stats.writes_too_large),
+                ("conflict", stats.write_conflicts),
+                ("retried", stats.write_retries),
+            ] {
+                observer.observe(count, &[KeyValue::new("result", result)]);
+            }
+        })
+        .build();
 }

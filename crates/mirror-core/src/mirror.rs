@@ -112,6 +112,7 @@ impl Mirror {
         let store = Store::open(&config.cache, &config.redis, &instruments)?;
         let layer = layer(config, &clock, &instruments, store.clone())?;
         gauges(&metrics, &layer.inspect());
+        crate::metrics::store_gauges(&metrics, &store);
         crate::metrics::quota_gauges(&metrics, upstream.ledger(), &clock);
         let scheme = if config.tls.cert_file.is_some() {
             "https"

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cache_backends::{
-    BreakerLimits, CacheStore, DiskError, DiskOptions, DiskStore, Endpoint, Guarded, MemoryLimits,
-    MemoryStore, Opened, RedisDeployment, RedisOptions, RedisOptionsError, RedisStore, RedisTls,
-    Secret, Sentinel, ShadowedStore, StoreError, StoreKey, TieredOptions, TieredStore, TlsIdentity,
-    Usage, Written,
+    BreakerLimits, CacheStore, DiskError, DiskOptions, DiskStore, Endpoint, GuardStats, Guarded,
+    MemoryLimits, MemoryStore, Opened, RedisDeployment, RedisOptions, RedisOptionsError,
+    RedisStats, RedisStore, RedisTls, Secret, Sentinel, ShadowedStore, StoreError, StoreKey,
+    TieredOptions, TieredStore, TlsIdentity, Usage, Written,
 };
 use github_conditional::{Entry, FingerprintKey};
 use tokio::time::Instant;
@@ -121,6 +121,25 @@ impl Store {
             (CacheKind::Tiered, None) => Self::Tiered(TieredStore::new(memory, redis()?, tiers)),
             (CacheKind::Disk, None) => return Err(StoreProblem::NoDiskPath),
         })
+    }
+
+    /// The breaker in front of the level that can fail.
+    pub(crate) fn guard(&self) -> Option<(Level, GuardStats)> {
+        match self {
+            Self::Memory(_) => None,
+            Self::Redis(store) => Some((Level::Redis, store.primary().stats())),
+            Self::Disk(store) => Some((Level::Disk, store.far().stats())),
+            Self::Tiered(store) => Some((Level::Redis, store.far().stats())),
+        }
+    }
+
+    /// What happened at Redis, where it is used.
+    pub(crate) fn redis_stats(&self) -> Option<RedisStats> {
+        match self {
+            Self::Memory(_) | Self::Disk(_) => None,
+            Self::Redis(store) => Some(store.primary().get_ref().inner.stats()),
+            Self::Tiered(store) => Some(store.far().get_ref().inner.stats()),
+        }
     }
 
     /// Waits until what was written is where a restart or another mirror finds it.

@@ -207,7 +207,7 @@ async fn a_hundred_instances() {
 }
 
 /// Clients read all the time while `harm` is done to Redis; none of them may see an error or a wrong body.
-async fn under_load(harm: impl AsyncFnOnce(&mut Redis, &Progress)) {
+async fn under_load(harm: impl AsyncFnOnce(&mut Redis, &Progress, &Instance)) {
     let Some(mut redis) = Redis::start().await else {
         return;
     };
@@ -238,7 +238,7 @@ async fn under_load(harm: impl AsyncFnOnce(&mut Redis, &Progress)) {
         }
     });
     let harmed = async {
-        harm(&mut redis, &progress).await;
+        harm(&mut redis, &progress, &mirror).await;
         stop.0.send(()).unwrap();
     };
     let (reads, ()) = tokio::join!(join_all(clients), harmed);
@@ -252,16 +252,25 @@ async fn under_load(harm: impl AsyncFnOnce(&mut Redis, &Progress)) {
     .await;
 }
 
-/// Entries that Redis has given to this mirror.
-fn hits(mirror: &Instance) -> u64 {
+/// The value of a metric's line that begins so.
+fn metric(mirror: &Instance, line: &str) -> Option<f64> {
     let metrics = mirror.mirror.metrics().render().unwrap();
-    let line = metrics.lines().find(|line| {
-        line.starts_with("github_mirror_store_loads_total{")
-            && line.contains("redis")
-            && line.contains("\"hit\"")
-    });
-    line.and_then(|line| line.rsplit(' ').next()?.parse().ok())
-        .unwrap_or(0)
+    let found = metrics.lines().find(|found| found.starts_with(line))?;
+    found.rsplit(' ').next()?.parse().ok()
+}
+
+/// Entries that Redis has given to this mirror.
+fn hits(mirror: &Instance) -> f64 {
+    let line = "github_mirror_store_loads_total{level=\"redis\",result=\"hit\"}";
+    metric(mirror, line).unwrap_or(0.0)
+}
+
+/// Waits until the metrics show that Redis is left alone.
+async fn left_alone(mirror: &Instance) {
+    until("the breaker opens", async || {
+        metric(mirror, "github_mirror_store_breaker{level=\"redis\"}") == Some(1.0)
+    })
+    .await;
 }
 
 /// How much the clients have read.
@@ -281,9 +290,10 @@ impl Progress {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn redis_is_killed_and_comes_back_empty() {
-    under_load(async |redis, clients| {
+    under_load(async |redis, clients, mirror| {
         clients.goes_on().await;
         redis.kill();
+        left_alone(mirror).await;
         clients.goes_on().await;
         redis.start_again().await;
         clients.goes_on().await;
@@ -293,8 +303,9 @@ async fn redis_is_killed_and_comes_back_empty() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn redis_hangs() {
-    under_load(async |redis, clients| {
+    under_load(async |redis, clients, mirror| {
         redis.signal("-STOP");
+        left_alone(mirror).await;
         clients.goes_on().await;
         redis.signal("-CONT");
         clients.goes_on().await;
