@@ -1,5 +1,6 @@
 //! How fast a disk store starts, reads and writes with so many values: `cargo run --release --features disk --example
-//! disk_start -- DIRECTORY [VALUES]`. Run it again on the same directory to see a start with the file there.
+//! disk_start -- DIRECTORY [VALUES]`. Run it again on the same directory to see a start with the file there. Without
+//! arguments it is a quick look.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,11 +55,14 @@ fn answer(number: u64) -> Answer {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
-    let directory = arguments.next().ok_or("which directory?")?;
-    let values: u64 = arguments
-        .next()
-        .map_or(Ok(1_000_000), |text| text.parse())?;
-    let mut options = DiskOptions::new(format!("{directory}/cache.redb"));
+    // Without a directory, a small run in one that is removed afterwards.
+    let temporary = tempfile::tempdir()?;
+    let (directory, default) = match arguments.next() {
+        Some(directory) => (std::path::PathBuf::from(directory), 1_000_000),
+        None => (temporary.path().to_owned(), 10_000),
+    };
+    let values: u64 = arguments.next().map_or(Ok(default), |text| text.parse())?;
+    let mut options = DiskOptions::new(directory.join("cache.redb"));
     options.max_bytes = 8 << 30;
 
     let begun = Instant::now();
