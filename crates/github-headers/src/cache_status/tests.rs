@@ -1,3 +1,5 @@
+//! `Cache-Status` against the examples of RFC 9211.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Entity tags and `If-None-Match` lists.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! `Link` headers, GitHub's and others'.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Media types, representations and API versions.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Rate-limit headers, whole and broken.
+
 use proptest::prelude::*;
 
 use super::*;

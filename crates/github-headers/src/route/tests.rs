@@ -1,3 +1,5 @@
+//! Paths and the routes they belong to.
+
 use std::collections::HashSet;
 
 use proptest::prelude::*;

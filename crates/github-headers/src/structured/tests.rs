@@ -1,3 +1,5 @@
+//! Structured fields of RFC 9651.
+
 use super::*;
 
 #[track_caller]

@@ -1,3 +1,5 @@
+//! Compressed bodies, whole and broken.
+
 use std::io::Write;
 
 use flate2::{Compression, GzBuilder};

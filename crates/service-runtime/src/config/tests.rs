@@ -1,3 +1,5 @@
+//! Layers of configuration and what goes wrong in them.
+
 use super::*;
 use crate::Secret;
 use serde::Deserialize;
