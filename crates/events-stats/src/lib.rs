@@ -1,0 +1,25 @@
+//! Activity of a few repositories: their events kept through restarts, and how far apart they are.
+//!
+//! | module | what it is responsible for |
+//! |---|---|
+//! | [`event`] | one event as GitHub sent it, and the few fields that are read |
+//! | [`window`] | which events count: the newest of the last days (pure) |
+//! | [`statistics`] | gaps between consecutive events, by type and together (pure) |
+//! | [`gap`] | where events may be missing, and why (pure) |
+//! | [`rate`] | how often a repository has events, on average and in bursts (pure) |
+//! | [`policy`] | how long to wait between polls, under one budget for all (pure) |
+//! | [`poll`] | what one poll fetches, stores and reports (pure) |
+//!
+//! Nothing in these modules reads a clock or the network: `now` is an argument.
+
+pub mod event;
+pub mod gap;
+pub mod policy;
+pub mod poll;
+pub mod rate;
+pub mod statistics;
+pub mod timestamp;
+pub mod window;
+
+pub use event::{Event, EventId};
+pub use timestamp::Timestamp;

@@ -1,0 +1,9 @@
+//! What one poll asks, fetches, stores and reports.
+
+pub mod catch_up;
+pub mod question;
+
+pub use catch_up::{
+    Before, CatchUp, Depth, FeedEnd, FeedState, Found, More, Overlap, Progress, Running,
+};
+pub use question::{PlainReason, Question, Silence, question};

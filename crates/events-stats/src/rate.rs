@@ -1,0 +1,118 @@
+//! How often a repository has events: its mean rate, and how fast a burst once filled a feed.
+
+use crate::Timestamp;
+
+/// Events that an estimate looks at: what one feed holds.
+pub const NEWEST: usize = 300;
+
+/// Part of a feed's buffer that may fill up between two polls.
+const THETA: f64 = 0.5;
+
+/// How often a repository has events.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rate {
+    /// Events per second, in the mean over the newest events.
+    pub mean: f64,
+    /// The shortest time in seconds in which half a feed's buffer came, if so many events are known.
+    pub half_buffer_seconds: Option<f64>,
+}
+
+impl Rate {
+    /// From the moments of the newest stored events, newest first. None with fewer than two.
+    ///
+    /// Events of one second count as a second apart: a rate is never infinite.
+    #[expect(clippy::cast_precision_loss, reason = "at most 300 events")]
+    pub fn estimate(newest_first: &[Timestamp]) -> Option<Self> {
+        let moments = &newest_first[..newest_first.len().min(NEWEST)];
+        let (newest, oldest) = (moments.first()?, moments.last()?);
+        let gaps = moments.len().checked_sub(1).filter(|gaps| *gaps > 0)?;
+        let half = half_buffer();
+        let half_buffer_seconds = moments
+            .windows(half + 1)
+            .map(|run| span(run[0], run[half]))
+            .reduce(f64::min);
+        Some(Self {
+            mean: gaps as f64 / span(*newest, *oldest),
+            half_buffer_seconds,
+        })
+    }
+
+    /// The probability that nothing happens for so many seconds, if events come independently (Poisson).
+    pub fn silence_probability(&self, seconds: f64) -> f64 {
+        (-self.mean * seconds.max(0.0)).exp()
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "half of 300"
+)]
+fn half_buffer() -> usize {
+    (THETA * NEWEST as f64) as usize
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a feed spans 30 days")]
+fn span(newer: Timestamp, older: Timestamp) -> f64 {
+    newer.seconds_since(older).max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn newest_first(seconds: impl DoubleEndedIterator<Item = i64>) -> Vec<Timestamp> {
+        seconds.rev().map(Timestamp::from_seconds).collect()
+    }
+
+    #[test]
+    fn gaps_by_span() {
+        let rate = Rate::estimate(&newest_first([0, 10, 40].into_iter())).unwrap();
+        assert_eq!(rate.mean, 0.05);
+        assert_eq!(rate.half_buffer_seconds, None);
+        assert_eq!(Rate::estimate(&newest_first([5].into_iter())), None);
+        assert_eq!(Rate::estimate(&[]), None);
+        assert_eq!(
+            Rate::estimate(&newest_first([5, 5, 5].into_iter()))
+                .unwrap()
+                .mean,
+            2.0
+        );
+    }
+
+    #[test]
+    fn only_the_newest_three_hundred_count() {
+        let slow = (0..100).map(|n| n * 1_000);
+        let fast = (0..300).map(|n| 1_000_000 + n);
+        let rate = Rate::estimate(&newest_first(
+            slow.chain(fast).collect::<Vec<_>>().into_iter(),
+        ))
+        .unwrap();
+        assert_eq!(rate.mean, 1.0);
+        assert_eq!(rate.half_buffer_seconds, Some(150.0));
+    }
+
+    #[test]
+    fn a_burst_among_quiet_events_is_remembered() {
+        let quiet = (0..100).map(|n| n * 3_600);
+        let burst = (0..160).map(|n| 400_000 + n * 2);
+        let rate = Rate::estimate(&newest_first(
+            quiet.chain(burst).collect::<Vec<_>>().into_iter(),
+        ))
+        .unwrap();
+        assert_eq!(rate.half_buffer_seconds, Some(300.0));
+        assert!(rate.mean < 0.001);
+    }
+
+    #[test]
+    fn silence_is_improbable_after_seven_mean_gaps() {
+        let rate = Rate {
+            mean: 0.01,
+            half_buffer_seconds: None,
+        };
+        assert!(rate.silence_probability(600.0) > 1e-3);
+        assert!(rate.silence_probability(700.0) < 1e-3);
+        assert_eq!(rate.silence_probability(-5.0), 1.0);
+    }
+}
