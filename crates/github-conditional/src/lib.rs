@@ -77,6 +77,7 @@ mod policy;
 mod recording;
 mod service;
 mod variant;
+mod wire;
 
 pub use body::ConditionalBody;
 pub use clock::{Clock, SystemClock};

@@ -18,6 +18,8 @@ use parking_lot::Mutex;
 
 use crate::error::BodyError;
 
+pub(crate) mod pump;
+
 /// Bytes that a passing recording buffers for its slowest reader.
 const PASSING_WINDOW_BYTES: usize = 256 << 10;
 

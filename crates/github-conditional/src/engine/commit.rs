@@ -1,6 +1,5 @@
 //! Recording a body to its clean end, and storing it then and only then.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -8,25 +7,23 @@ use bytes::Bytes;
 use cache_backends::{CacheStore, StoreKey};
 use github_headers::{EntityTag, GithubMedia, Route};
 use http::Uri;
-use http_body::Body;
-use http_body_util::BodyExt;
 use sha2::{Digest, Sha256};
 
 use super::Engine;
 use super::answer::Head;
-use super::call::{ColdLead, FlightLead, tag_of};
+use super::call::{ColdLead, tag_of};
 use super::read::ReadRequest;
 use crate::confidence::Verification;
 use crate::entry::{Absorbed, BodyDigest, Confirmed, Entry, Received, Representation, Sharing};
-use crate::error::{BodyError, BodyFailure, BoxError, SharedError};
 use crate::fingerprint::{CredentialClass, Fingerprint};
 use crate::formula::{Rule, Salt, TagHash, Varying};
 use crate::observer::{Dropped, Event};
 use crate::policy::freshness::fresh_until;
-use crate::recording::Recording;
+use crate::recording::pump::Keep;
 
 /// What is needed to store an answer when its body has ended cleanly.
-pub(crate) struct Commit {
+pub(crate) struct Commit<St> {
+    engine: Arc<Engine<St>>,
     key: StoreKey,
     fingerprint: Fingerprint,
     class: CredentialClass,
@@ -39,10 +36,13 @@ pub(crate) struct Commit {
     digest: Sha256,
     /// The formula's tag in the making, where a formula is known for this kind of answer.
     formula: Option<TagHash>,
+    /// Others wait for the first fetch until this is dropped: when the body is stored, or will not be.
+    cold: Option<ColdLead>,
 }
 
-impl Commit {
+impl<St> Commit<St> {
     pub(crate) fn new(
+        engine: Arc<Engine<St>>,
         request: &ReadRequest,
         entry: Option<Entry>,
         salt: &Salt,
@@ -54,6 +54,7 @@ impl Commit {
         let rule = Rule::of(&head.headers);
         let formula = rule.map(|rule| TagHash::begin(salt, Varying::of(&head.headers), rule));
         Self {
+            engine,
             key: request.key,
             fingerprint: request.fingerprint,
             class: request.class,
@@ -65,9 +66,17 @@ impl Commit {
             requested_at,
             digest: Sha256::new(),
             formula,
+            cold: None,
         }
     }
 
+    /// With those who wait for the body to be stored.
+    pub(crate) fn awaited(self, cold: Option<ColdLead>) -> Self {
+        Self { cold, ..self }
+    }
+}
+
+impl<St: CacheStore<Entry>> Keep for Commit<St> {
     fn update(&mut self, chunk: &[u8]) {
         self.digest.update(chunk);
         if let Some(formula) = &mut self.formula {
@@ -75,7 +84,8 @@ impl Commit {
         }
     }
 
-    async fn store<St: CacheStore<Entry>>(self, engine: &Engine<St>, body: Bytes) {
+    async fn store(self, body: Bytes) {
+        let engine = &self.engine;
         let length = body.len() as u64;
         let tag = tag_of(&self.head.headers);
         let computed = self.formula.map(TagHash::finish);
@@ -122,6 +132,7 @@ impl Commit {
         };
         engine.save(&self.key, entry).await;
         engine.observer.observe(&event);
+        drop(self.cold);
     }
 }
 
@@ -137,117 +148,5 @@ fn verify(tag: Option<&EntityTag>, computed: Option<&EntityTag>) -> Verification
     match tag.opaque().len() {
         64 => Verification::Mismatched,
         _ => Verification::NotApplicable,
-    }
-}
-
-/// Pumps an upstream body into a recording.
-pub(crate) struct Recorder<St> {
-    pub(crate) engine: Arc<Engine<St>>,
-    pub(crate) recording: Recording,
-    /// `None` = the body is shared among those who wait, but not stored.
-    pub(crate) commit: Option<Commit>,
-    /// `Content-Length`, if there was one.
-    pub(crate) announced: Option<u64>,
-    /// Held until the body is stored, so that nobody asks GitHub again in between.
-    pub(crate) lead: FlightLead,
-    pub(crate) cold: Option<ColdLead>,
-}
-
-impl<St: CacheStore<Entry>> Recorder<St> {
-    /// Runs until the body has ended, has failed, or nobody wants the rest of one that is not stored.
-    pub(crate) async fn run<B>(mut self, body: B)
-    where
-        B: Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
-    {
-        let mut body = Box::pin(body);
-        let end = loop {
-            if self.recording.room().await.is_none() {
-                // Too large to be kept, and every reader is gone.
-                return;
-            }
-            match self.next(&mut body).await {
-                Ok(Some(chunk)) => {
-                    if let Some(commit) = &mut self.commit {
-                        commit.update(&chunk);
-                    }
-                    if body.is_end_stream() {
-                        // The client can tell from the length that this is all; it is stored before it can.
-                        break self.finish(Some(chunk)).await;
-                    }
-                    self.push(chunk);
-                }
-                Ok(None) => break self.finish(None).await,
-                Err(error) => break Err(error),
-            }
-        };
-        if end.is_err() {
-            self.engine
-                .observer
-                .observe(&Event::Dropped(Dropped::Broken));
-        }
-        self.recording.finish(end);
-        drop(self.lead);
-    }
-
-    async fn next<B>(&self, body: &mut Pin<Box<B>>) -> Result<Option<Bytes>, BodyError>
-    where
-        B: Body<Data = Bytes> + Send,
-        B::Error: Into<BoxError>,
-    {
-        loop {
-            let frame = tokio::time::timeout(self.engine.options.body_idle_timeout, body.frame());
-            match frame.await {
-                Err(_elapsed) => return Err(BodyError(BodyFailure::Stalled)),
-                Ok(None) => return Ok(None),
-                Ok(Some(Err(error))) => {
-                    return Err(BodyError(BodyFailure::Upstream(SharedError::new(
-                        error.into(),
-                    ))));
-                }
-                // Trailers say nothing that is kept.
-                Ok(Some(Ok(frame))) => {
-                    if let Ok(chunk) = frame.into_data() {
-                        return Ok(Some(chunk));
-                    }
-                }
-            }
-        }
-    }
-
-    fn push(&mut self, chunk: Bytes) {
-        self.recording.push(chunk);
-        if !self.recording.is_keeping() && self.commit.take().is_some() {
-            // Nothing will be stored: let those go who wait for that.
-            self.cold = None;
-            self.engine
-                .observer
-                .observe(&Event::Dropped(Dropped::TooLarge));
-        }
-    }
-
-    async fn finish(&mut self, last: Option<Bytes>) -> Result<(), BodyError> {
-        let last_length = last.as_ref().map_or(0, |chunk| chunk.len() as u64);
-        let received = self.recording.received() + last_length;
-        if self
-            .announced
-            .is_some_and(|announced| announced != received)
-        {
-            return Err(BodyError(BodyFailure::Truncated));
-        }
-        let kept = self.recording.kept_with(last.as_ref());
-        match (self.commit.take(), kept) {
-            (Some(commit), Some(body)) => commit.store(&self.engine, body).await,
-            (Some(_), None) => self
-                .engine
-                .observer
-                .observe(&Event::Dropped(Dropped::TooLarge)),
-            (None, _) => {}
-        }
-        self.cold = None;
-        if let Some(chunk) = last {
-            self.recording.push(chunk);
-        }
-        Ok(())
     }
 }

@@ -10,12 +10,13 @@ use http_body::Body;
 
 use super::answer::{Head, Landed, content_length};
 use super::call::{Call, Led};
-use super::commit::{Commit, Recorder};
+use super::commit::Commit;
 use super::prepare::Sent;
 use crate::entry::Entry;
 use crate::error::BoxError;
 use crate::outcome::{Outcome, Storing};
 use crate::recording::Recording;
+use crate::recording::pump::Recorder;
 
 /// The body of an answer.
 pub(super) enum Content<B> {
@@ -87,6 +88,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
         let commit = (storing == Storing::Recorded).then(|| {
             let head = Arc::clone(&head);
             Commit::new(
+                Arc::clone(&self.engine),
                 self.request,
                 sent.entry,
                 &sent.salt,
@@ -94,11 +96,10 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
                 head,
                 requested_at,
             )
+            .awaited(self.cold.take())
         });
-        if commit.is_none() {
-            // Whoever waits for a first fetch need not wait for a body that will not be stored.
-            self.cold = None;
-        }
+        // Whoever waits for a first fetch need not wait for a body that will not be stored.
+        self.cold = None;
         let recording = Recording::new(limit, self.engine.budget.clone());
         let landed = Landed::Streaming {
             outcome,
@@ -109,12 +110,12 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
         let reader = recording.attach();
         lead.land(landed.clone());
         let recorder = Recorder {
-            engine: Arc::clone(&self.engine),
             recording,
-            commit,
+            keep: commit,
             announced,
+            idle_timeout: self.engine.options.body_idle_timeout,
+            observer: Arc::clone(&self.engine.observer),
             lead,
-            cold: self.cold.take(),
         };
         tokio::spawn(recorder.run(body));
         Led {

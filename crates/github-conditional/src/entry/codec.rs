@@ -23,34 +23,31 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
 use cache_backends::Persist;
 use github_headers::EntityTag;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode};
 use parking_lot::RwLock;
 
 use super::representation::Facts;
 use super::revocations::Revocations;
 use super::views::{Confirmations, Difference, View, ViewId, Views};
 use super::{
-    BodyDigest, Confirmation, Confirmed, Entry, Representation, Shared, Sharing, State,
-    from_millis, to_millis,
+    BodyDigest, Confirmation, Confirmed, Entry, Representation, Shared, Sharing, State, to_millis,
 };
 use crate::fingerprint::{CredentialClass, Fingerprint};
+use crate::wire::{Reader, Writer, position, to_nanos};
 
 const LAYOUT: u8 = 2;
 /// Without revocations.
 const LAYOUT_1: u8 = 1;
 
-/// The end of the year 9999: later times are damage, and arithmetic with them is not safe on every platform.
-const LAST_MILLIS: u64 = 253_402_300_799_999;
-
 impl Persist for Entry {
     fn encode(&self, out: &mut Vec<u8>) {
         let state = self.0.state.read();
-        let mut writer = Writer(out);
+        let mut writer = Writer::new(out);
         writer.u8(LAYOUT);
         writer.long(self.0.path.as_bytes());
         writer.u8(difference_code(state.views.difference()));
@@ -62,7 +59,7 @@ impl Persist for Entry {
     }
 
     fn decode(bytes: &[u8]) -> Option<Self> {
-        let mut reader = Reader(bytes);
+        let mut reader = Reader::new(bytes);
         let layout = reader.u8()?;
         if layout != LAYOUT && layout != LAYOUT_1 {
             return None;
@@ -85,7 +82,7 @@ impl Persist for Entry {
             confirmations,
             revocations,
         };
-        reader.0.is_empty().then(|| {
+        reader.is_at_end().then(|| {
             Self(Arc::new(Shared {
                 path: path.into(),
                 state: RwLock::new(state),
@@ -323,138 +320,6 @@ fn class_code(class: CredentialClass) -> u8 {
         CredentialClass::Anonymous => 0,
         CredentialClass::Token => 1,
         CredentialClass::AppJwt => 2,
-    }
-}
-
-/// Nanoseconds, not milliseconds: two versions asked for within one millisecond keep their order.
-fn to_nanos(time: SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// A position or count of an entry's parts; their number is bounded far below.
-fn position(index: usize) -> u32 {
-    u32::try_from(index).unwrap_or(u32::MAX)
-}
-
-struct Writer<'a>(&'a mut Vec<u8>);
-
-impl Writer<'_> {
-    fn raw(&mut self, bytes: &[u8]) {
-        self.0.extend_from_slice(bytes);
-    }
-
-    fn u8(&mut self, number: u8) {
-        self.0.push(number);
-    }
-
-    fn u16(&mut self, number: u16) {
-        self.raw(&number.to_le_bytes());
-    }
-
-    fn u32(&mut self, number: u32) {
-        self.raw(&number.to_le_bytes());
-    }
-
-    fn u64(&mut self, number: u64) {
-        self.raw(&number.to_le_bytes());
-    }
-
-    /// A text of at most 64 KiB. A longer one makes an entry that does not decode: a miss.
-    fn short(&mut self, bytes: &[u8]) {
-        self.u16(u16::try_from(bytes.len()).unwrap_or(u16::MAX));
-        self.raw(bytes);
-    }
-
-    /// A text of at most 4 GiB.
-    fn long(&mut self, bytes: &[u8]) {
-        self.u32(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
-        self.raw(bytes);
-    }
-
-    fn headers(&mut self, headers: Option<&HeaderMap>) {
-        let count = headers.map_or(0, HeaderMap::len);
-        self.u16(u16::try_from(count).unwrap_or(u16::MAX));
-        for (name, value) in headers.into_iter().flatten() {
-            self.short(name.as_str().as_bytes());
-            self.long(value.as_bytes());
-        }
-    }
-}
-
-/// Reads from the front; every method is `None` at the end of the bytes.
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn array<const N: usize>(&mut self) -> Option<&'a [u8; N]> {
-        let (array, rest) = self.0.split_first_chunk()?;
-        self.0 = rest;
-        Some(array)
-    }
-
-    fn u8(&mut self) -> Option<u8> {
-        self.array().map(|[byte]| *byte)
-    }
-
-    fn u16(&mut self) -> Option<u16> {
-        self.array().map(|bytes| u16::from_le_bytes(*bytes))
-    }
-
-    fn u32(&mut self) -> Option<u32> {
-        self.array().map(|bytes| u32::from_le_bytes(*bytes))
-    }
-
-    fn u64(&mut self) -> Option<u64> {
-        self.array().map(|bytes| u64::from_le_bytes(*bytes))
-    }
-
-    fn position(&mut self) -> Option<usize> {
-        usize::try_from(self.u32()?).ok()
-    }
-
-    /// How many elements follow; `None` if they cannot fit into what is left.
-    fn count(&mut self, least_element_bytes: usize) -> Option<usize> {
-        let count = self.position()?;
-        (count <= self.0.len() / least_element_bytes).then_some(count)
-    }
-
-    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn short(&mut self) -> Option<&'a [u8]> {
-        let length = self.u16()?;
-        self.take(usize::from(length))
-    }
-
-    fn long(&mut self) -> Option<&'a [u8]> {
-        let length = self.position()?;
-        self.take(length)
-    }
-
-    fn nanos(&mut self) -> Option<SystemTime> {
-        Some(UNIX_EPOCH + Duration::from_nanos(self.u64()?))
-    }
-
-    fn millis(&mut self) -> Option<SystemTime> {
-        let millis = self.u64()?;
-        (millis <= LAST_MILLIS).then(|| from_millis(millis))
-    }
-
-    fn headers(&mut self) -> Option<HeaderMap> {
-        let count = usize::from(self.u16()?);
-        if count > self.0.len() / (2 + 4) {
-            return None;
-        }
-        let mut headers = HeaderMap::new();
-        for _ in 0..count {
-            let name = HeaderName::from_bytes(self.short()?).ok()?;
-            let value = HeaderValue::from_bytes(self.long()?).ok()?;
-            headers.try_append(name, value).ok()?;
-        }
-        Some(headers)
     }
 }
 

@@ -3,8 +3,13 @@
 use http::header::{CONTENT_TYPE, LAST_MODIFIED, LINK};
 use proptest::prelude::*;
 
+use std::time::{Duration, SystemTime};
+
+use http::HeaderMap;
+
 use super::*;
 use crate::entry::Received;
+use crate::entry::from_millis;
 use cache_backends::CacheValue;
 
 const ENTRY_V1: &[u8] = include_bytes!("../../../tests/fixtures/entry-v1.bin");
