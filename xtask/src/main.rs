@@ -3,6 +3,7 @@
 //! One small program instead of shell scripts: it compiles in seconds (its only dependency is `serde_json`), runs the
 //! same on a laptop and in CI, and its parsers and rules have unit tests.
 
+mod bench;
 mod ci;
 mod docs;
 mod environment;
@@ -25,6 +26,8 @@ cargo xtask <task>
 
   test [filter..]   install what the tests need under target/tools, then run every test and doctest
   ci                test, format, lints, docs, walls, features, examples: all that must hold before a merge
+  bench [name..] [-- argument..]
+                    build the benches in release, run them, print their tables; `-- --quick` for a look
   walls             who may depend on whom, and the source rules
   docs [--check]    write (or compare) the generated pages, follow links, run the commands in *.md
   routes [--check]  write (or compare) the table of GitHub's routes
@@ -48,6 +51,7 @@ fn dispatch(arguments: &[&str]) -> Result<ExitCode, String> {
             println!("{HELP}");
         }
         ["test", filters @ ..] => return Ok(test::task(&Workspace::load()?, filters)),
+        ["bench", arguments @ ..] => bench::task(&Workspace::load()?, arguments)?,
         ["ci"] => return Ok(ci::task(&Workspace::load()?)),
         ["walls"] => walls::task(&Workspace::load()?)?,
         ["docs"] => docs::task(&Workspace::load()?, Generated::Write)?,

@@ -47,7 +47,7 @@ pub(crate) fn ready(workspace: &Workspace) -> Result<Tools, String> {
     let node = node(workspace)?;
     let clients = npm_packages(workspace, &node)?;
     let description = openapi_description(workspace)?;
-    let redis = redis()?;
+    let redis = redis_programs()?;
     let mut variables = vec![
         ("OPENAPI_DESCRIPTION", description.into()),
         ("MIRROR_TEST_PYTHON", python.join("bin/python").into()),
@@ -122,8 +122,8 @@ fn base_python() -> Result<PathBuf, String> {
     })
 }
 
-/// Redis or Valkey of the machine; only the programs: each test starts servers of its own.
-fn redis() -> Result<[(&'static str, OsString); 3], String> {
+/// Redis or Valkey of the machine; only the programs: each test and each bench starts servers of its own.
+pub(crate) fn redis_programs() -> Result<[(&'static str, OsString); 3], String> {
     let found = || {
         let either = |redis, valkey| {
             environment::find_program(redis)

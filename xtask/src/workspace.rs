@@ -21,6 +21,7 @@ pub(crate) struct Package {
     pub(crate) dependencies: Vec<Dependency>,
     pub(crate) binaries: Vec<String>,
     pub(crate) examples: Vec<String>,
+    pub(crate) benches: Vec<String>,
     pub(crate) features: Vec<String>,
 }
 
@@ -131,6 +132,7 @@ impl Package {
                 .collect::<Option<_>>()?,
             binaries: of_kind("bin"),
             examples: of_kind("example"),
+            benches: of_kind("bench"),
             features: json["features"].as_object()?.keys().cloned().collect(),
         })
     }
@@ -170,6 +172,7 @@ mod tests {
                     { "name": "store", "kind": ["lib"] },
                     { "name": "custom", "kind": ["example"] },
                     { "name": "store-tool", "kind": ["bin"] },
+                    { "name": "level", "kind": ["bench"] },
                 ],
                 "dependencies": [
                     { "name": "moka", "kind": null, "features": ["future"] },
@@ -182,6 +185,7 @@ mod tests {
         assert_eq!(package.folder, "crates/store");
         assert_eq!(package.binaries, ["store-tool"]);
         assert_eq!(package.examples, ["custom"]);
+        assert_eq!(package.benches, ["level"]);
         // In the order of the map, which depends on what else serde_json was built with.
         let mut features = package.features.clone();
         features.sort();

@@ -15,6 +15,9 @@ const BELOW_SERVICES: &[&str] = &[
 
 const SIMULATOR: &str = "github-sim";
 
+/// What tests and benches start beside the simulator.
+const TEST_SERVERS: &str = "test-servers";
+
 /// What a package may use of this workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Allowed {
@@ -30,7 +33,7 @@ fn allowed(package: &Package) -> Allowed {
         ("examples" | "benches", _) => Allowed::Everything,
         ("bins", "github-sim-bin") => Allowed::Only(&[SIMULATOR, "service-runtime"]),
         ("bins", _) => Allowed::Services,
-        (_, "xtask" | "github-headers" | "cache-backends" | "service-runtime") => {
+        (_, "xtask" | "github-headers" | "cache-backends" | "service-runtime" | TEST_SERVERS) => {
             Allowed::Only(&[])
         }
         (_, "github-conditional") => Allowed::Only(&["cache-backends", "github-headers"]),
@@ -188,10 +191,11 @@ pub(super) fn check(package: &Package, members: &[Package], manifest: &str) -> V
     violations
 }
 
-/// Tests may start the simulator, and name their own crate to switch a feature on; otherwise they live inside the same
+/// Tests may start the simulator and other servers, and name their own crate to switch a feature on; otherwise they live inside the same
 /// walls as the code that they test.
 fn member_permitted(package: &Package, allowed: Allowed, dependency: &Dependency) -> bool {
-    let only_in_tests = dependency.name == SIMULATOR || dependency.name == package.name;
+    let only_in_tests = [SIMULATOR, TEST_SERVERS, package.name.as_str()];
+    let only_in_tests = only_in_tests.contains(&dependency.name.as_str());
     (dependency.kind == Kind::Development && only_in_tests) || allowed.permits(&dependency.name)
 }
 
@@ -227,7 +231,7 @@ fn line_of(dependency: &Dependency, manifest: &str) -> usize {
 mod tests {
     use super::*;
 
-    const MEMBERS: [&str; 12] = [
+    const MEMBERS: [&str; 13] = [
         "cache-backends",
         "discovery",
         "events-stats",
@@ -240,6 +244,7 @@ mod tests {
         "mirror-core",
         "read-cache",
         "service-runtime",
+        "test-servers",
     ];
 
     fn package(folder: &str, dependencies: &[(&str, Kind, &[&str])]) -> Package {
@@ -321,6 +326,8 @@ mod tests {
             ("crates/github-headers", "cache-backends"),
             ("crates/service-runtime", "github-headers"),
             ("crates/github-sim", "github-conditional"),
+            ("crates/test-servers", "cache-backends"),
+            ("crates/mirror-core", "test-servers"),
         ] {
             check_one(from, (to, NORMAL, &[]), &format!("must not depend on {to}"));
             check_one(
@@ -332,12 +339,13 @@ mod tests {
     }
 
     #[test]
-    fn tests_may_use_the_simulator_and_nothing_else_beyond_the_walls() {
+    fn tests_may_use_the_simulator_and_other_servers_and_nothing_else_beyond_the_walls() {
         check_one(
             "crates/github-conditional",
             ("github-sim", DEVELOPMENT, &[]),
             "",
         );
+        check_one("crates/mirror-core", ("test-servers", DEVELOPMENT, &[]), "");
         check_one(
             "crates/cache-backends",
             ("cache-backends", DEVELOPMENT, &["conformance"]),

@@ -18,7 +18,7 @@ struct Forbidden {
 enum Scope {
     /// Tests too.
     Everywhere,
-    /// Not in tests, examples, benches, xtask and service-runtime.
+    /// Not in tests, test-servers, examples, benches, xtask and service-runtime.
     Services,
     /// Tests too, but not in xtask, which waits for other programs.
     OutsideXtask,
@@ -131,7 +131,13 @@ fn is_test_file(path: &str) -> bool {
 }
 
 fn may_read_environment(path: &str) -> bool {
-    let folders = ["crates/service-runtime/", "xtask/", "examples/", "benches/"];
+    let folders = [
+        "crates/service-runtime/",
+        "crates/test-servers/",
+        "xtask/",
+        "examples/",
+        "benches/",
+    ];
     folders.iter().any(|folder| path.starts_with(folder)) || path.contains("/examples/")
 }
 

@@ -6,12 +6,11 @@ use cache_backends::conformance::{Sample, key};
 use cache_backends::{
     CacheStore, RedisConnection, RedisDeployment, RedisOptions, RedisStats, Secret,
 };
+use test_servers::{Cluster, Network, Plan, Programs, Sentinels, Server, until};
 use tokio::time::Instant;
 
-use super::forms::{behind, sentinels};
-use super::proxy::Proxy;
-use super::server::{Cluster, Plan, programs, until};
-use super::{Store, connected, nobody, options, standalone};
+use super::forms::{behind, nodes};
+use super::{Store, at, connected, nobody, options, standalone};
 
 /// What a production server would have.
 const READ_TIMEOUT: Duration = Duration::from_millis(50);
@@ -59,7 +58,9 @@ async fn write_until_done(store: &Store) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn killed_and_started_again() {
-    let Some(programs) = programs() else { return };
+    let Some(programs) = Programs::redis() else {
+        return;
+    };
     let mut server = Plan::plain(&programs).start().await;
     let store = connected(&impatient(standalone(&server))).await;
     write_until_done(&store).await;
@@ -88,7 +89,9 @@ async fn killed_and_started_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn hanging_and_woken_up() {
-    let Some(programs) = programs() else { return };
+    let Some(programs) = Programs::redis() else {
+        return;
+    };
     let server = Plan::plain(&programs).start().await;
     let store = connected(&impatient(standalone(&server))).await;
     write_until_done(&store).await;
@@ -109,7 +112,9 @@ async fn hanging_and_woken_up() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_short_hang_costs_timeouts_and_no_connection() {
-    let Some(programs) = programs() else { return };
+    let Some(programs) = Programs::redis() else {
+        return;
+    };
     let server = Plan::plain(&programs).start().await;
     let form = RedisOptions {
         unresponsive_after: Duration::from_secs(60),
@@ -138,7 +143,9 @@ async fn a_short_hang_costs_timeouts_and_no_connection() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn writes_survive_a_restart_of_the_server() {
-    let Some(programs) = programs() else { return };
+    let Some(programs) = Programs::redis() else {
+        return;
+    };
     let mut server = Plan::plain(&programs).start().await;
     let form = RedisOptions {
         write_patience: Duration::from_secs(600),
@@ -220,7 +227,9 @@ async fn nobody_there_from_the_start() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_password_that_becomes_right_needs_no_restart() {
-    let Some(programs) = programs() else { return };
+    let Some(programs) = Programs::redis() else {
+        return;
+    };
     let server = Plan::plain(&programs).start().await;
     let wrong = ["ACL", "SETUSER", "mirror", "on", ">old", "~*", "+@all"];
     assert_eq!(server.ask(&wrong), "OK");
@@ -243,7 +252,9 @@ async fn a_password_that_becomes_right_needs_no_restart() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_full_server_refuses_writes_and_goes_on_answering() {
-    let Some(programs) = programs() else { return };
+    let Some(programs) = Programs::redis() else {
+        return;
+    };
     let server = Plan::plain(&programs).start().await;
     let store = connected(&standalone(&server)).await;
     store.merge(&key(1), Sample::new(1, 10)).await.unwrap();
@@ -274,7 +285,9 @@ async fn a_full_server_refuses_writes_and_goes_on_answering() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn what_cannot_be_read_is_a_miss_and_is_written_over() {
-    let Some(programs) = programs() else { return };
+    let Some(programs) = Programs::redis() else {
+        return;
+    };
     let server = Plan::plain(&programs).start().await;
     let form = standalone(&server);
     let store = connected(&form).await;
@@ -318,16 +331,18 @@ async fn what_cannot_be_read_is_a_miss_and_is_written_over() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_sentinel_primary_is_killed() {
-    let Some(programs) = programs() else { return };
-    let (mut primary, replica, sentinels) = sentinels(&programs).await;
+    let Some(programs) = Programs::redis() else {
+        return;
+    };
+    let mut sentinels = Sentinels::start(&programs).await;
     let store = connected(&impatient(behind(&sentinels))).await;
     write_until_done(&store).await;
     store.flush().await;
     until("the replica to have it", async || {
-        (replica.ask(&["DBSIZE"]) == "1").then_some(())
+        (sentinels.replica.ask(&["DBSIZE"]) == "1").then_some(())
     })
     .await;
-    primary.kill();
+    sentinels.primary.kill();
     load_until(&store, "errors", |stats, _| stats.load_errors > 0).await;
     load_until(&store, "the replica to take over", |_, is_ok| is_ok).await;
     assert!(
@@ -336,26 +351,28 @@ async fn a_sentinel_primary_is_killed() {
     );
     write_until_done(&store).await;
     assert_eq!(
-        replica.info("replication", "role").as_deref(),
+        sentinels.replica.info("replication", "role").as_deref(),
         Some("master")
     );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_slot_moves_while_it_is_used() {
-    let Some(programs) = programs() else { return };
+    let Some(programs) = Programs::redis() else {
+        return;
+    };
     let cluster = Cluster::start(&programs).await;
     let form = RedisOptions {
         write_patience: Duration::from_secs(600),
         ..options(RedisDeployment::Cluster {
-            seeds: cluster.seeds(),
+            seeds: nodes(&cluster),
         })
     };
     let (one, other) = (connected(&form).await, connected(&form).await);
     one.merge(&key(1), Sample::new(0, 10)).await.unwrap();
     one.flush().await;
     let holder = |cluster: &Cluster| {
-        let holds = |node: &super::Server| node.ask(&["DBSIZE"]) == "1";
+        let holds = |node: &Server| node.ask(&["DBSIZE"]) == "1";
         cluster.nodes.iter().position(holds)
     };
     let from = holder(&cluster).unwrap();
@@ -414,12 +431,14 @@ async fn a_slot_moves_while_it_is_used() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_cluster_node_is_killed_and_started_again() {
-    let Some(programs) = programs() else { return };
+    let Some(programs) = Programs::redis() else {
+        return;
+    };
     let mut cluster = Cluster::start(&programs).await;
     let form = RedisOptions {
         write_patience: Duration::from_secs(600),
         ..impatient(options(RedisDeployment::Cluster {
-            seeds: cluster.seeds(),
+            seeds: nodes(&cluster),
         }))
     };
     let store = connected(&form).await;
@@ -453,13 +472,15 @@ async fn a_cluster_node_is_killed_and_started_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_stalled_network_with_more_to_write_than_it_holds() {
-    let Some(programs) = programs() else { return };
+    let Some(programs) = Programs::redis() else {
+        return;
+    };
     let server = Plan::plain(&programs).start().await;
-    let proxy = Proxy::to(&server.endpoint());
+    let network = Network::to(server.port());
     let form = RedisOptions {
         write_patience: Duration::from_secs(600),
         ..impatient(options(RedisDeployment::Standalone {
-            primary: proxy.endpoint(),
+            primary: at(network.port()),
             reader: None,
         }))
     };
@@ -474,14 +495,14 @@ async fn a_stalled_network_with_more_to_write_than_it_holds() {
                 .await
                 .unwrap();
         }
-        proxy.stall();
+        network.stall();
         let errors = store.stats().load_errors;
         load_until(&store, "errors without waiting", |stats, _| {
             stats.load_errors >= errors + 20
         })
         .await;
         assert_eq!(store.connection(), RedisConnection::Down);
-        proxy.open();
+        network.open();
         load_until(&store, "it to be back", |_, is_ok| is_ok).await;
         store.flush().await;
         assert_eq!(store.stats().writes_dropped, 0);

@@ -7,8 +7,9 @@ use cache_backends::{
     CacheStore, Endpoint, RedisDeployment, RedisOptions, RedisTls, Secret, Sentinel, TlsIdentity,
 };
 
-use super::server::{Cluster, Plan, Programs, programs, until};
-use super::{connected, namespace, nobody, options, standalone};
+use test_servers::{Cluster, Plan, Programs, Sentinels, Server, until};
+
+use super::{at, connected, namespace, nobody, options, standalone};
 
 /// The suite, and then what it cannot see: that the values were in Redis and not only in the queue.
 async fn check(form: &RedisOptions) {
@@ -49,7 +50,9 @@ async fn check(form: &RedisOptions) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn standalone_with_database_and_namespace() {
-    let Some(programs) = programs() else { return };
+    let Some(programs) = Programs::redis() else {
+        return;
+    };
     let server = Plan::plain(&programs).start().await;
     let form = RedisOptions {
         database: 3,
@@ -71,7 +74,9 @@ async fn standalone_with_database_and_namespace() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn with_a_password() {
-    let Some(programs) = programs() else { return };
+    let Some(programs) = Programs::redis() else {
+        return;
+    };
     let server = Plan::plain(&programs)
         .with(&["--requirepass", "open sesame"])
         .cli(&["-a", "open sesame"])
@@ -86,7 +91,9 @@ async fn with_a_password() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn as_an_acl_user_who_may_do_no_more_than_documented() {
-    let Some(programs) = programs() else { return };
+    let Some(programs) = Programs::redis() else {
+        return;
+    };
     let server = Plan::plain(&programs).start().await;
     let rules = [
         "ACL",
@@ -153,7 +160,9 @@ fn text(path: &Path) -> &str {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn over_tls_with_its_own_authority_and_a_client_certificate() {
-    let Some(programs) = programs() else { return };
+    let Some(programs) = Programs::redis() else {
+        return;
+    };
     let made = certificates();
     let plan = Plan::plain(&programs);
     let (plan, authority) = plan.file("authority.pem", &made.authority);
@@ -215,24 +224,22 @@ async fn over_tls_with_its_own_authority_and_a_client_certificate() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn with_a_replica_as_reader() {
-    let Some(programs) = programs() else { return };
+    let Some(programs) = Programs::redis() else {
+        return;
+    };
     let primary = Plan::plain(&programs).start().await;
-    let port = primary.port().to_string();
-    let replica = Plan::plain(&programs)
-        .with(&["--replicaof", "127.0.0.1", &port])
-        .start()
-        .await;
+    let replica = Plan::replica_of(&programs, &primary).start().await;
     until("the replica to follow", async || {
         let status = replica.info("replication", "master_link_status");
         (status.as_deref() == Some("up")).then_some(())
     })
     .await;
     let form = options(RedisDeployment::Standalone {
-        primary: primary.endpoint(),
-        reader: Some(replica.endpoint()),
+        primary: at(primary.port()),
+        reader: Some(at(replica.port())),
     });
     check(&form).await;
-    let reads = |server: &super::Server| server.ask(&["INFO", "commandstats"]);
+    let reads = |server: &Server| server.ask(&["INFO", "commandstats"]);
     assert!(reads(&replica).contains("cmdstat_get:"), "the reader reads");
     assert!(
         !reads(&replica).contains("evalsha"),
@@ -242,64 +249,47 @@ async fn with_a_replica_as_reader() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_reader_that_is_away_is_no_reason_to_miss() {
-    let Some(programs) = programs() else { return };
+    let Some(programs) = Programs::redis() else {
+        return;
+    };
     let primary = Plan::plain(&programs).start().await;
     let form = options(RedisDeployment::Standalone {
-        primary: primary.endpoint(),
+        primary: at(primary.port()),
         reader: Some(nobody()),
     });
     check(&form).await;
 }
 
-pub(super) async fn sentinels(
-    programs: &Programs,
-) -> (super::Server, super::Server, Vec<super::Server>) {
-    let primary = Plan::plain(programs).start().await;
-    let port = primary.port().to_string();
-    let replica = Plan::plain(programs)
-        .with(&["--replicaof", "127.0.0.1", &port])
-        .start()
-        .await;
-    let mut sentinels = Vec::new();
-    for _ in 0..3 {
-        sentinels.push(Plan::sentinel(programs, primary.port(), 2).start().await);
-    }
-    until("the sentinels to know each other", async || {
-        sentinels
-            .iter()
-            .all(|sentinel| {
-                let state = sentinel.ask(&["SENTINEL", "MASTER", "mymaster"]);
-                let value = |name| state.lines().skip_while(move |line| *line != name).nth(1);
-                value("num-other-sentinels") == Some("2") && value("num-slaves") == Some("1")
-            })
-            .then_some(())
-    })
-    .await;
-    (primary, replica, sentinels)
-}
-
-pub(super) fn behind(sentinels: &[super::Server]) -> RedisOptions {
+pub(super) fn behind(sentinels: &Sentinels) -> RedisOptions {
     options(RedisDeployment::Sentinel(Sentinel {
-        service: "mymaster".to_owned(),
-        nodes: sentinels.iter().map(super::Server::endpoint).collect(),
+        service: sentinels.service().to_owned(),
+        nodes: sentinels.ports().into_iter().map(at).collect(),
         username: None,
         password: None,
     }))
 }
 
+pub(super) fn nodes(cluster: &Cluster) -> Vec<Endpoint> {
+    cluster.nodes.iter().map(|node| at(node.port())).collect()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn behind_sentinel() {
-    let Some(programs) = programs() else { return };
-    let (_primary, _replica, sentinels) = sentinels(&programs).await;
+    let Some(programs) = Programs::redis() else {
+        return;
+    };
+    let sentinels = Sentinels::start(&programs).await;
     check(&behind(&sentinels)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn as_a_cluster() {
-    let Some(programs) = programs() else { return };
+    let Some(programs) = Programs::redis() else {
+        return;
+    };
     let cluster = Cluster::start(&programs).await;
     let form = options(RedisDeployment::Cluster {
-        seeds: cluster.seeds(),
+        seeds: nodes(&cluster),
     });
     check(&form).await;
     for node in &cluster.nodes {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use cache_backends::{Attempt, Lease, LeaseOptions, Leases, RedisDeployment, Standing};
+use test_servers::{Cluster, Plan, Programs, until};
 
-use super::server::{Cluster, Plan, programs, until};
 use super::{options, standalone};
 
 const SHORT: LeaseOptions = LeaseOptions {
@@ -32,7 +32,9 @@ async fn held(leases: &Leases) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn one_holder_at_a_time() {
-    let Some(programs) = programs() else { return };
+    let Some(programs) = Programs::redis() else {
+        return;
+    };
     let server = Plan::plain(&programs).start().await;
     let form = standalone(&server);
     let one = Leases::on(form.clone(), LeaseOptions::default()).unwrap();
@@ -50,7 +52,9 @@ async fn one_holder_at_a_time() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn it_is_renewed_and_lost_with_the_server() {
-    let Some(programs) = programs() else { return };
+    let Some(programs) = Programs::redis() else {
+        return;
+    };
     let mut server = Plan::plain(&programs).start().await;
     let form = standalone(&server);
     let leases = Leases::on(form, SHORT).unwrap();
@@ -81,7 +85,9 @@ async fn it_is_renewed_and_lost_with_the_server() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_majority_of_independent_servers() {
-    let Some(programs) = programs() else { return };
+    let Some(programs) = Programs::redis() else {
+        return;
+    };
     let mut servers = Vec::new();
     for _ in 0..3 {
         servers.push(Plan::plain(&programs).start().await);
@@ -107,10 +113,12 @@ async fn a_majority_of_independent_servers() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn on_a_cluster() {
-    let Some(programs) = programs() else { return };
+    let Some(programs) = Programs::redis() else {
+        return;
+    };
     let cluster = Cluster::start(&programs).await;
     let form = options(RedisDeployment::Cluster {
-        seeds: cluster.seeds(),
+        seeds: super::forms::nodes(&cluster),
     });
     let leases = Leases::on(form, LeaseOptions::default()).unwrap();
     let lease = taken(&leases).await;

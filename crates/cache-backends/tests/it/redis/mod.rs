@@ -3,8 +3,6 @@
 mod faults;
 mod forms;
 mod leases;
-mod proxy;
-mod server;
 mod sharing;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,8 +10,7 @@ use std::time::Duration;
 
 use cache_backends::conformance::Sample;
 use cache_backends::{Endpoint, RedisConnection, RedisDeployment, RedisOptions, RedisStore};
-
-pub(crate) use self::server::{Server, until};
+use test_servers::{Server, free_port, until};
 
 pub(crate) type Store = RedisStore<Sample>;
 
@@ -30,7 +27,7 @@ fn options(deployment: RedisDeployment) -> RedisOptions {
 
 fn standalone(server: &Server) -> RedisOptions {
     options(RedisDeployment::Standalone {
-        primary: server.endpoint(),
+        primary: at(server.port()),
         reader: None,
     })
 }
@@ -51,8 +48,12 @@ async fn connected(options: &RedisOptions) -> Store {
     store
 }
 
+/// A port of this machine.
+fn at(port: u16) -> Endpoint {
+    Endpoint::new("127.0.0.1", port)
+}
+
 /// A port where nobody listens.
 fn nobody() -> Endpoint {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    Endpoint::new("127.0.0.1", listener.local_addr().unwrap().port())
+    at(free_port())
 }

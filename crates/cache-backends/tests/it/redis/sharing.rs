@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use cache_backends::conformance::{Sample, key};
 use cache_backends::{CacheStore, RedisOptions, Written};
+use test_servers::{Plan, Programs};
 
-use super::server::{Plan, programs};
 use super::{connected, standalone};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn all_merges_of_many_stores_take_effect() {
-    let Some(programs) = programs() else { return };
+    let Some(programs) = Programs::redis() else {
+        return;
+    };
     let server = Plan::plain(&programs).start().await;
     let form = standalone(&server);
     const STORES: u64 = 8;
@@ -53,7 +55,9 @@ async fn all_merges_of_many_stores_take_effect() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_older_value_never_replaces_a_newer_one_of_another_process() {
-    let Some(programs) = programs() else { return };
+    let Some(programs) = Programs::redis() else {
+        return;
+    };
     let server = Plan::plain(&programs).start().await;
     let form = standalone(&server);
     let (one, other) = (connected(&form).await, connected(&form).await);
@@ -68,7 +72,9 @@ async fn an_older_value_never_replaces_a_newer_one_of_another_process() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_large_value_travels_unharmed() {
-    let Some(programs) = programs() else { return };
+    let Some(programs) = Programs::redis() else {
+        return;
+    };
     let server = Plan::plain(&programs).start().await;
     let form = standalone(&server);
     let (one, other) = (connected(&form).await, connected(&form).await);
@@ -80,7 +86,9 @@ async fn a_large_value_travels_unharmed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn what_is_too_large_takes_the_old_value_with_it() {
-    let Some(programs) = programs() else { return };
+    let Some(programs) = Programs::redis() else {
+        return;
+    };
     let server = Plan::plain(&programs).start().await;
     let form = RedisOptions {
         max_entry_bytes: 1000,
@@ -106,7 +114,9 @@ async fn what_is_too_large_takes_the_old_value_with_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn entries_expire_and_not_together() {
-    let Some(programs) = programs() else { return };
+    let Some(programs) = Programs::redis() else {
+        return;
+    };
     let server = Plan::plain(&programs).start().await;
     let form = RedisOptions {
         ttl: Duration::from_secs(1000),
@@ -134,7 +144,9 @@ async fn entries_expire_and_not_together() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_script_is_sent_once() {
-    let Some(programs) = programs() else { return };
+    let Some(programs) = Programs::redis() else {
+        return;
+    };
     let server = Plan::plain(&programs).start().await;
     let store = connected(&standalone(&server)).await;
     for number in 0..10 {
@@ -152,7 +164,9 @@ async fn the_script_is_sent_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn usage_tells_what_the_servers_hold() {
-    let Some(programs) = programs() else { return };
+    let Some(programs) = Programs::redis() else {
+        return;
+    };
     let server = Plan::plain(&programs).start().await;
     let form = standalone(&server);
     let writer = connected(&form).await;
@@ -170,7 +184,9 @@ async fn usage_tells_what_the_servers_hold() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_dropped_store_leaves_no_connection_behind() {
-    let Some(programs) = programs() else { return };
+    let Some(programs) = Programs::redis() else {
+        return;
+    };
     let server = Plan::plain(&programs).start().await;
     let store = Arc::new(connected(&standalone(&server)).await);
     let clients = || server.ask(&["CLIENT", "LIST"]).lines().count();
