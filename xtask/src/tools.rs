@@ -1,8 +1,10 @@
 //! Throw-away copies of what the tests need, under `target/tools`: real API clients and GitHub's OpenAPI description;
-//! and the machine's Redis programs, which tests start by themselves.
+//! and the machine's Redis programs and a Valkey server, which tests start by themselves.
 //!
 //! Versions are pinned in `xtask/clients`. Each tool folder carries a stamp with the pins it was made from; while the
 //! stamp matches, nothing is done. A tool that cannot be had is an error that says how to get it, never a skip.
+
+mod valkey;
 
 use std::ffi::OsString;
 use std::fs;
@@ -57,6 +59,7 @@ pub(crate) fn ready(workspace: &Workspace) -> Result<Tools, String> {
         ("MIRROR_TEST_BIN_DIR", workspace.debug_folder().into()),
     ];
     variables.extend(redis);
+    variables.push(("VALKEY_SERVER", valkey::server(workspace)?.into()));
     if let Some(data) = shared_data(&workspace.root) {
         variables.push(("SHARED_DATA_DIR", data.into()));
     }

@@ -314,6 +314,11 @@ impl<V: Persist> CacheStore<V> for DiskStore<V> {
             .await
     }
 
+    /// What is used goes last when room is needed.
+    fn touch(&self, key: &StoreKey) {
+        self.0.counters.mark_read(key);
+    }
+
     fn usage(&self) -> Usage {
         self.0.counters.usage()
     }

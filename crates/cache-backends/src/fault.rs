@@ -111,6 +111,10 @@ impl<V: CacheValue, S: CacheStore<V>> CacheStore<V> for FaultStore<S> {
         self.inner.remove(key).await
     }
 
+    fn touch(&self, key: &StoreKey) {
+        self.inner.touch(key);
+    }
+
     fn usage(&self) -> Usage {
         self.inner.usage()
     }

@@ -211,6 +211,12 @@ impl<V: CacheValue, S: CacheStore<V>> CacheStore<V> for Guarded<S> {
         }
     }
 
+    fn touch(&self, key: &StoreKey) {
+        if self.breaker.lock().state() == BreakerState::Closed {
+            self.store.touch(key);
+        }
+    }
+
     fn usage(&self) -> Usage {
         self.store.usage()
     }

@@ -5,6 +5,7 @@
 //! - **Writes go behind**: `merge` and `remove` put the change into a bounded queue and return. Workers carry it out:
 //!   read, [merge](crate::CacheValue::merge), and store *if nobody has written in between*, else again. So no two
 //!   processes lose each other's work, and no newer value is replaced by an older one.
+//! - **What is read lives on**: its expiry is put off when less than half of it is left, behind the reader's back.
 //! - **Trouble** is an error at once: nothing waits for a server that is away, and the connection comes back by
 //!   itself, after pauses that grow and are never the same everywhere.
 //!
@@ -14,6 +15,7 @@ mod change;
 mod connection;
 mod entry;
 mod failure;
+mod keeping;
 mod options;
 mod queue;
 mod random;
@@ -39,6 +41,7 @@ use self::connection::AbortOnDrop;
 pub(crate) use self::connection::{Connection, servers};
 use self::entry::{Found, Naming};
 use self::failure::Failure;
+use self::keeping::{KEEPERS, Keeper};
 use self::queue::{Admission, Bounds, WriteQueue};
 use self::recent::RecentWrites;
 pub(crate) use self::statistics::Counters;
@@ -70,6 +73,7 @@ struct Shared<V> {
     primary: Connection,
     reader: Option<Reader>,
     queue: WriteQueue<V>,
+    keeper: Keeper,
     counters: Arc<Counters>,
     usage: SampledUsage,
 }
@@ -113,12 +117,16 @@ impl<V: Persist> RedisStore<V> {
                 keys: options.write_queue,
                 bytes: options.write_queue_bytes,
             }),
+            keeper: Keeper::new(options.ttl, Instant::now()),
             counters,
             usage: SampledUsage::default(),
             options,
         });
-        let tasks = (0..shared.options.writers)
-            .map(|_| AbortOnDrop::spawn(writer::work(Arc::clone(&shared))))
+        let writers = (0..shared.options.writers)
+            .map(|_| AbortOnDrop::spawn(writer::work(Arc::clone(&shared))));
+        let keepers = (0..KEEPERS).map(|_| AbortOnDrop::spawn(keeping::work(Arc::clone(&shared))));
+        let tasks = writers
+            .chain(keepers)
             .chain([AbortOnDrop::spawn(sample_usage(Arc::clone(&shared)))])
             .collect();
         Ok(Self {
@@ -216,6 +224,11 @@ impl<V: Persist> CacheStore<V> for RedisStore<V> {
         self.shared.promise(key, Change::Remove, Operation::Remove)
     }
 
+    /// Puts off the expiry of what is in use, behind the caller's back.
+    fn touch(&self, key: &StoreKey) {
+        self.shared.keeper.note(key, Instant::now());
+    }
+
     /// Number of keys in the database and memory of the servers, brought up to date every 15 seconds. Redis knows
     /// neither by prefix: in a shared database other applications are counted too.
     fn usage(&self) -> Usage {
@@ -262,8 +275,9 @@ impl<V: Persist> Shared<V> {
         let found: Found<V> = beside_large(stored.len(), move || entry::read(&stored))
             .await
             .ok_or_else(|| StoreError::unavailable(Operation::Load))?;
-        if found.value.is_none() {
-            self.counters.unreadable.add_one();
+        match found.value {
+            Some(_) => self.keeper.note(key, now),
+            None => self.counters.unreadable.add_one(),
         }
         Ok(found.value)
     }

@@ -2,7 +2,7 @@
 //!
 //! Unlike a tier, the substitute is never asked first: what other processes have written to a shared store is seen at
 //! once. It is kept up to date with what this process reads and writes, so that it has something to give when the store
-//! fails, and gives it back to a store that has come back empty.
+//! fails, gives it back to a store that has come back empty, and makes up for what a full one has refused.
 
 use crate::{CacheStore, CacheValue, StoreError, StoreKey, Usage, Written};
 
@@ -34,10 +34,13 @@ where
     async fn load(&self, key: &StoreKey) -> Result<Option<V>, StoreError> {
         match self.primary.load(key).await {
             Ok(Some(value)) => {
-                if let Ok(None) = self.shadow.load(key).await {
-                    self.shadow.merge(key, value.clone()).await?;
-                }
-                Ok(Some(value))
+                // What both know together: the store may have refused to take what the substitute has.
+                let kept = self.shadow.merge(key, value.clone()).await;
+                let merged = match kept {
+                    Ok(Written::Stored) => self.shadow.load(key).await.ok().flatten(),
+                    _ => None,
+                };
+                Ok(Some(merged.unwrap_or(value)))
             }
             Ok(None) => {
                 let known = self.shadow.load(key).await?;
@@ -62,6 +65,11 @@ where
     async fn remove(&self, key: &StoreKey) -> Result<(), StoreError> {
         self.shadow.remove(key).await?;
         self.primary.remove(key).await
+    }
+
+    fn touch(&self, key: &StoreKey) {
+        self.primary.touch(key);
+        self.shadow.touch(key);
     }
 
     fn usage(&self) -> Usage {
@@ -109,6 +117,28 @@ mod tests {
         assert_eq!(store.load(&key(3)).await.unwrap().unwrap().newest(), 3);
         let given_back = primary.load(&key(3)).await.unwrap();
         assert_eq!(given_back.unwrap().newest(), 3, "given back to the store");
+    }
+
+    #[tokio::test]
+    async fn a_store_that_refuses_to_write_does_not_hide_what_was_read() {
+        let (primary, control) = FaultStore::new(MemoryStore::default());
+        let store = ShadowedStore::new(primary.clone(), MemoryStore::default());
+        store.merge(&key(1), Sample::new(1, 10)).await.unwrap();
+        control.set(Operation::Merge, Some(Fault::Unavailable));
+        assert!(store.merge(&key(1), Sample::new(2, 10)).await.is_err());
+        assert_eq!(primary.load(&key(1)).await.unwrap().unwrap().newest(), 1);
+        assert_eq!(store.load(&key(1)).await.unwrap().unwrap().newest(), 2);
+    }
+
+    #[tokio::test]
+    async fn the_substitute_knows_what_was_read_last() {
+        let (primary, control) = FaultStore::new(MemoryStore::default());
+        let store = ShadowedStore::new(primary.clone(), MemoryStore::default());
+        store.merge(&key(1), Sample::new(1, 10)).await.unwrap();
+        primary.merge(&key(1), Sample::new(2, 10)).await.unwrap();
+        assert_eq!(store.load(&key(1)).await.unwrap().unwrap().newest(), 2);
+        control.set(Operation::Load, Some(Fault::Unavailable));
+        assert_eq!(store.load(&key(1)).await.unwrap().unwrap().newest(), 2);
     }
 
     #[tokio::test]

@@ -93,6 +93,10 @@ pub trait CacheStore<V: CacheValue>: Send + Sync + 'static {
     /// When the store cannot tell whether the value is gone.
     fn remove(&self, key: &StoreKey) -> impl Future<Output = Result<(), StoreError>> + Send;
 
+    /// Tells that the value under `key` is in use although it was not loaded here. A store that lets go of what is not
+    /// used counts it as used; others do nothing. Never waits, never fails, and promises nothing.
+    fn touch(&self, _key: &StoreKey) {}
+
     /// How much is held now; for gauges, so it must be cheap and may lag a little.
     fn usage(&self) -> Usage;
 }
@@ -112,6 +116,10 @@ impl<V: CacheValue, S: CacheStore<V>> CacheStore<V> for Arc<S> {
 
     fn remove(&self, key: &StoreKey) -> impl Future<Output = Result<(), StoreError>> + Send {
         S::remove(self, key)
+    }
+
+    fn touch(&self, key: &StoreKey) {
+        S::touch(self, key);
     }
 
     fn usage(&self) -> Usage {

@@ -267,6 +267,8 @@ where
         let shared = &*self.shared;
         let near = shared.near.load(key);
         if let Some(found) = shared.near_counters.loaded(near).await {
+            // Or the far store would take what is used most for what is not used at all.
+            shared.far.touch(key);
             return Ok(Some(found));
         }
         let removals = shared.removals.load(Ordering::SeqCst);
@@ -322,6 +324,11 @@ where
         shared.removals.fetch_add(1, Ordering::SeqCst);
         let again = shared.near.remove(key).await;
         near.and(far).and(again)
+    }
+
+    fn touch(&self, key: &StoreKey) {
+        self.shared.near.touch(key);
+        self.shared.far.touch(key);
     }
 
     /// The near store's; the far one has its own.

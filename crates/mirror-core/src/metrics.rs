@@ -127,6 +127,8 @@ impl Level {
 pub(crate) enum Load {
     Hit,
     Miss,
+    /// It took longer than it may.
+    Timeout,
     Error,
 }
 
@@ -135,6 +137,7 @@ impl Load {
         match self {
             Self::Hit => "hit",
             Self::Miss => "miss",
+            Self::Timeout => "timeout",
             Self::Error => "error",
         }
     }
@@ -492,6 +495,7 @@ pub(crate) fn store_gauges(metrics: &Metrics, store: &Store) {
                 ("too-large", stats.writes_too_large),
                 ("conflict", stats.write_conflicts),
                 ("retried", stats.write_retries),
+                ("expiry-renewed", stats.expiries_renewed),
             ] {
                 observer.observe(count, &[KeyValue::new("result", result)]);
             }

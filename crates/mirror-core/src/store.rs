@@ -85,7 +85,7 @@ impl Store {
                 .max(Duration::from_millis(250)),
             ..BreakerLimits::default()
         };
-        let tiers = TieredOptions {
+        let tiers = |read_timeout| TieredOptions {
             read_timeout,
             ..TieredOptions::default()
         };
@@ -116,9 +116,13 @@ impl Store {
             (CacheKind::InMemory, _) => Self::Memory(memory),
             (CacheKind::Redis, _) => Self::Redis(ShadowedStore::new(redis()?, memory)),
             (CacheKind::Disk | CacheKind::Tiered, Some(path)) => {
-                Self::Disk(TieredStore::new(memory, disk(path)?, tiers))
+                Self::Disk(TieredStore::new(memory, disk(path)?, tiers(read_timeout)))
             }
-            (CacheKind::Tiered, None) => Self::Tiered(TieredStore::new(memory, redis()?, tiers)),
+            (CacheKind::Tiered, None) => {
+                // Redis keeps the limit by itself, and only then it is counted that it was late.
+                let tiers = tiers(read_timeout.saturating_mul(2));
+                Self::Tiered(TieredStore::new(memory, redis()?, tiers))
+            }
             (CacheKind::Disk, None) => return Err(StoreProblem::NoDiskPath),
         })
     }
@@ -191,6 +195,15 @@ impl CacheStore<Entry> for Store {
         }
     }
 
+    fn touch(&self, key: &StoreKey) {
+        match self {
+            Self::Memory(store) => store.touch(key),
+            Self::Redis(store) => store.touch(key),
+            Self::Disk(store) => store.touch(key),
+            Self::Tiered(store) => store.touch(key),
+        }
+    }
+
     fn usage(&self) -> Usage {
         match self {
             Self::Memory(store) => store.usage(),
@@ -232,6 +245,7 @@ impl<S: CacheStore<Entry>> CacheStore<Entry> for Measured<S> {
         let load = match &loaded {
             Ok(Some(_)) => Load::Hit,
             Ok(None) => Load::Miss,
+            Err(error) if error.is_timeout() => Load::Timeout,
             Err(_) => Load::Error,
         };
         self.instruments.loaded(self.level, load, started.elapsed());
@@ -244,6 +258,10 @@ impl<S: CacheStore<Entry>> CacheStore<Entry> for Measured<S> {
 
     async fn remove(&self, key: &StoreKey) -> Result<(), StoreError> {
         self.inner.remove(key).await
+    }
+
+    fn touch(&self, key: &StoreKey) {
+        self.inner.touch(key);
     }
 
     fn usage(&self) -> Usage {

@@ -71,17 +71,22 @@ impl Cluster {
         assert_eq!(self.nodes[from].ask(&migrating), "OK");
     }
 
+    /// Moves one key of an open slot.
+    pub fn move_key(&self, key: &str, from: usize, to: usize) {
+        let port = self.nodes[to].port().to_string();
+        let moved = self.nodes[from].ask(&["MIGRATE", "127.0.0.1", &port, key, "0", "5000"]);
+        assert!(moved == "OK" || moved == "NOKEY", "{moved}");
+    }
+
     /// Moves the keys and the slot itself.
     pub fn close_slot(&self, slot: u16, from: usize, to: usize) {
         let slot = slot.to_string();
-        let port = self.nodes[to].port().to_string();
         loop {
             let keys = self.nodes[from].ask(&["CLUSTER", "GETKEYSINSLOT", &slot, "100"]);
             let Some(key) = keys.lines().find(|line| !line.is_empty()) else {
                 break;
             };
-            let moved = self.nodes[from].ask(&["MIGRATE", "127.0.0.1", &port, key, "0", "5000"]);
-            assert!(moved == "OK" || moved == "NOKEY", "{moved}");
+            self.move_key(key, from, to);
         }
         let owner = self.id(to);
         for node in [to, from] {

@@ -35,8 +35,8 @@ pub struct RedisOptions {
     pub write_queue_bytes: usize,
     /// Writes on their way at the same time. Default 32, pipelined on one connection.
     pub writers: usize,
-    /// How long an entry lives after it was last written. Default 7 days. Freshness is the reader's business; this
-    /// only keeps Redis from filling with what nobody asks for.
+    /// How long an entry lives after it was last written, or read in the second half of its life. Default 7 days.
+    /// Freshness is the reader's business; this only keeps Redis from filling with what nobody asks for.
     pub ttl: Duration,
     /// Part of `ttl` by which it is shortened at random, 0 to 1. Default 0.1. Entries that were written together do
     /// not expire together.

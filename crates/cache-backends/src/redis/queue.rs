@@ -59,11 +59,25 @@ struct State<V> {
 
 struct Slot<V> {
     waiting: Option<Waiting<V>>,
-    flying: Option<Change<V>>,
+    flying: Option<Weighed<V>>,
+}
+
+/// A change and what it was taken for: a value may come to weigh something else while it waits, because its owner goes on
+/// using it.
+struct Weighed<V> {
+    change: Change<V>,
+    bytes: usize,
+}
+
+impl<V: CacheValue> Weighed<V> {
+    fn new(change: Change<V>) -> Self {
+        let bytes = change.weight_bytes();
+        Self { change, bytes }
+    }
 }
 
 struct Waiting<V> {
-    change: Change<V>,
+    weighed: Weighed<V>,
     since: Instant,
     failures: u32,
 }
@@ -90,9 +104,9 @@ impl<V: CacheValue> WriteQueue<V> {
             order,
             bytes,
         } = &mut *state;
-        let weight = change.weight_bytes();
+        let weighed = Weighed::new(change);
         // What frees memory is never refused for want of memory.
-        if weight > 0 && bytes.saturating_add(weight) > self.bounds.bytes {
+        if weighed.bytes > 0 && bytes.saturating_add(weighed.bytes) > self.bounds.bytes {
             return Admission::Full;
         }
         let is_known = slots.contains_key(&key);
@@ -104,15 +118,15 @@ impl<V: CacheValue> WriteQueue<V> {
             flying: None,
         });
         if let Some(waiting) = slot.waiting.take() {
-            *bytes -= waiting.change.weight_bytes();
-            let change = waiting.change.then(change);
-            *bytes += change.weight_bytes();
-            slot.waiting = Some(Waiting { change, ..waiting });
+            *bytes -= waiting.weighed.bytes;
+            let weighed = Weighed::new(waiting.weighed.change.then(weighed.change));
+            *bytes += weighed.bytes;
+            slot.waiting = Some(Waiting { weighed, ..waiting });
             return Admission::Joined;
         }
-        *bytes += weight;
+        *bytes += weighed.bytes;
         slot.waiting = Some(Waiting {
-            change,
+            weighed,
             since: now,
             failures: 0,
         });
@@ -141,10 +155,11 @@ impl<V: CacheValue> WriteQueue<V> {
         let key = state.order.pop_front()?;
         let slot = state.slots.get_mut(&key)?;
         let waiting = slot.waiting.take()?;
-        slot.flying = Some(waiting.change.clone());
+        let change = waiting.weighed.change.clone();
+        slot.flying = Some(waiting.weighed);
         Some(Job {
             key,
-            change: waiting.change,
+            change,
             since: waiting.since,
             failures: waiting.failures,
         })
@@ -158,8 +173,8 @@ impl<V: CacheValue> WriteQueue<V> {
         };
         let flown = slot.flying.take();
         let goes_on = slot.waiting.is_some();
-        if let Some(change) = flown {
-            state.bytes -= change.weight_bytes();
+        if let Some(flown) = flown {
+            state.bytes -= flown.bytes;
         }
         self.settle(state, key, goes_on);
     }
@@ -171,19 +186,21 @@ impl<V: CacheValue> WriteQueue<V> {
         let Some(slot) = slots.get_mut(&job.key) else {
             return;
         };
-        slot.flying = None;
-        *bytes -= job.change.weight_bytes();
+        if let Some(flown) = slot.flying.take() {
+            *bytes -= flown.bytes;
+        }
         let (change, since) = match slot.waiting.take() {
             // The patience is that of the latest promise.
             Some(later) => {
-                *bytes -= later.change.weight_bytes();
-                (job.change.then(later.change), later.since)
+                *bytes -= later.weighed.bytes;
+                (job.change.then(later.weighed.change), later.since)
             }
             None => (job.change, job.since),
         };
-        *bytes += change.weight_bytes();
+        let weighed = Weighed::new(change);
+        *bytes += weighed.bytes;
         slot.waiting = Some(Waiting {
-            change,
+            weighed,
             since,
             failures: job.failures + 1,
         });
@@ -214,8 +231,10 @@ impl<V: CacheValue> WriteQueue<V> {
     pub(super) fn overlay(&self, key: &StoreKey) -> Option<Change<V>> {
         let state = self.state.lock();
         let slot = state.slots.get(key)?;
-        let waiting = slot.waiting.as_ref().map(|waiting| waiting.change.clone());
-        match (slot.flying.clone(), waiting) {
+        let waiting = slot.waiting.as_ref();
+        let waiting = waiting.map(|waiting| waiting.weighed.change.clone());
+        let flying = slot.flying.as_ref().map(|flying| flying.change.clone());
+        match (flying, waiting) {
             (Some(flying), Some(waiting)) => Some(flying.then(waiting)),
             (flying, waiting) => flying.or(waiting),
         }
@@ -318,6 +337,47 @@ mod tests {
         assert_eq!(queue.push(key(1), heavy, now), Admission::Full);
         assert_eq!(queue.push(key(1), Change::Remove, now), Admission::Joined);
         assert_eq!(queue.depth().0, 2);
+    }
+
+    /// A value that weighs what its owner says, also while it waits.
+    #[derive(Clone, Debug)]
+    struct Growing(std::sync::Arc<std::sync::atomic::AtomicUsize>);
+
+    impl CacheValue for Growing {
+        fn weight_bytes(&self) -> usize {
+            self.0.load(std::sync::atomic::Ordering::Relaxed)
+        }
+
+        fn merge(stored: &Self, _: Self) -> Self {
+            stored.clone()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_value_that_grows_while_it_waits_is_counted_as_it_was_taken() {
+        let now = Instant::now();
+        let queue = WriteQueue::new(Bounds {
+            keys: 2,
+            bytes: 10_000,
+        });
+        let weight = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(100));
+        let grow = |bytes| weight.store(bytes, std::sync::atomic::Ordering::Relaxed);
+        let merge = || Change::Merge(Growing(std::sync::Arc::clone(&weight)));
+        queue.push(key(1), merge(), now);
+        grow(200);
+        queue.push(key(1), merge(), now);
+        assert_eq!(queue.depth(), (1, 200));
+        grow(300);
+        let job = queue.next().await;
+        queue.push(key(1), merge(), now);
+        grow(400);
+        queue.failed(job);
+        assert_eq!(queue.depth(), (1, 400));
+        grow(500);
+        let job = queue.next().await;
+        grow(50);
+        queue.landed(&job.key);
+        assert_eq!(queue.depth(), (0, 0));
     }
 
     #[tokio::test(start_paused = true)]

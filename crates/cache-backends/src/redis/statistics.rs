@@ -42,6 +42,12 @@ pub struct RedisStats {
     pub write_timeouts: u64,
     /// Commands of writes that failed otherwise.
     pub write_errors: u64,
+    /// Entries in use whose expiry was looked at.
+    pub expiries_checked: u64,
+    /// Of these, those of which less than half was left: it was put off.
+    pub expiries_renewed: u64,
+    /// Failures to look at an expiry or to put it off.
+    pub expiry_errors: u64,
     /// Connections made, the first ones included.
     pub connects: u64,
     /// Connections lost, and attempts to connect that failed.
@@ -77,6 +83,9 @@ pub(crate) struct Counters {
     pub(super) write_retries: Counter,
     pub(super) write_timeouts: Counter,
     pub(super) write_errors: Counter,
+    pub(super) expiries_checked: Counter,
+    pub(super) expiries_renewed: Counter,
+    pub(super) expiry_errors: Counter,
     pub(super) connects: Counter,
     pub(super) connection_errors: Counter,
     pub(super) load_latency: Latency,
@@ -120,6 +129,9 @@ impl Counters {
             write_retries: self.write_retries.count(),
             write_timeouts: self.write_timeouts.count(),
             write_errors: self.write_errors.count(),
+            expiries_checked: self.expiries_checked.count(),
+            expiries_renewed: self.expiries_renewed.count(),
+            expiry_errors: self.expiry_errors.count(),
             connects: self.connects.count(),
             connection_errors: self.connection_errors.count(),
             queue_keys: queue_keys as u64,

@@ -92,6 +92,7 @@ impl<V: Persist> Shared<V> {
     fn done(&self, job: &Job<V>, waited: Duration) {
         self.counters.writes_done.add_one();
         self.counters.write_latency.record(waited);
+        self.keeper.written(&job.key, Instant::now());
         if let Some(reader) = &self.reader {
             // Before the change leaves the queue, so that no reader falls between.
             reader.recent.lock().note(job.key, Instant::now());
@@ -178,7 +179,7 @@ impl<V: Persist> Shared<V> {
     }
 
     async fn swap(&self, name: &str, revision: Bytes, joined: Bytes) -> Result<Swap, Error> {
-        let lives = i64::try_from(self.lifetime().as_millis()).unwrap_or(i64::MAX);
+        let lives = self.lifetime_milliseconds();
         let arguments = vec![
             Value::Bytes(revision),
             Value::Bytes(joined),
@@ -211,6 +212,11 @@ impl<V: Persist> Shared<V> {
         self.primary
             .ask(name, self.options.write_timeout, command)
             .await
+    }
+
+    /// How long an entry is to live from now on.
+    pub(super) fn lifetime_milliseconds(&self) -> i64 {
+        i64::try_from(self.lifetime().as_millis()).unwrap_or(i64::MAX)
     }
 
     fn lifetime(&self) -> Duration {

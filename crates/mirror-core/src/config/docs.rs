@@ -167,7 +167,7 @@ const KEYS: &[KeyDoc<'static>] = &[
     doc(
         "redis.ttl_seconds",
         "seconds",
-        "How long an entry stays after it was last written.",
+        "How long an entry stays after it was last written, or read in the second half of that time.",
     ),
     doc(
         "redis.ttl_jitter",

@@ -12,7 +12,7 @@ use crate::rig::Rig;
 const REPOSITORY: &str = "octocat/Hello-World";
 
 /// A program that the test command provides.
-fn provided(variable: &str) -> Option<PathBuf> {
+pub(crate) fn provided(variable: &str) -> Option<PathBuf> {
     let found = std::env::var_os(variable).map(PathBuf::from);
     if found.is_none() {
         assert!(

@@ -372,6 +372,26 @@ impl Rig {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> Reply {
+        let reply = self.try_send_to(url, method, target, headers, body.into());
+        reply.await.unwrap()
+    }
+
+    /// As [`get`](Self::get), through a mirror at `url` that may be killed at any moment; `None` = no whole answer.
+    pub(crate) async fn try_get(&self, url: &str, target: &str, token: &str) -> Option<Reply> {
+        let authorization = format!("token {token}");
+        let headers = [("authorization", authorization.as_str())];
+        self.try_send_to(url, Method::GET, target, &headers, Bytes::new())
+            .await
+    }
+
+    async fn try_send_to(
+        &self,
+        url: &str,
+        method: Method,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Option<Reply> {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{url}{target}"))
@@ -379,18 +399,14 @@ impl Rig {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = self
-            .client
-            .request(request.body(Full::new(body.into())).unwrap())
-            .await
-            .unwrap();
-        let (parts, body) = response.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        Reply {
+        let request = request.body(Full::new(body)).unwrap();
+        let (parts, body) = self.client.request(request).await.ok()?.into_parts();
+        let body = body.collect().await.ok()?.to_bytes();
+        Some(Reply {
             status: parts.status,
             headers: parts.headers,
             body,
-        }
+        })
     }
 
     /// Upstream answers with this status since the last reset.

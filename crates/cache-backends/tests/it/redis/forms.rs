@@ -40,6 +40,12 @@ async fn check(form: &RedisOptions) {
         })
         .await;
     }
+    // The user of a server with access control may do this too.
+    until("the expiries to be looked at", async || {
+        (other.stats().expiries_checked == 50).then_some(())
+    })
+    .await;
+    assert_eq!(other.stats().expiry_errors, 0);
     one.remove(&key(1)).await.unwrap();
     one.flush().await;
     until("the other one to miss it", async || {
@@ -112,6 +118,8 @@ async fn as_an_acl_user_who_may_do_no_more_than_documented() {
         "+info",
         "+dbsize",
         "+client|id",
+        "+pttl",
+        "+pexpire",
     ];
     assert_eq!(server.ask(&rules), "OK");
     assert_eq!(server.ask(&["ACL", "SETUSER", "default", "off"]), "OK");
@@ -296,4 +304,35 @@ async fn as_a_cluster() {
         let keys: u64 = node.ask(&["DBSIZE"]).parse().unwrap();
         assert!(keys > 0, "every node holds some");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn valkey_alone() {
+    let Some(programs) = Programs::valkey() else {
+        return;
+    };
+    let server = Plan::plain(&programs).start().await;
+    assert!(server.info("server", "valkey_version").is_some());
+    check(&standalone(&server)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn valkey_behind_sentinel() {
+    let Some(programs) = Programs::valkey() else {
+        return;
+    };
+    let sentinels = Sentinels::start(&programs).await;
+    check(&behind(&sentinels)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn valkey_as_a_cluster() {
+    let Some(programs) = Programs::valkey() else {
+        return;
+    };
+    let cluster = Cluster::start(&programs).await;
+    check(&options(RedisDeployment::Cluster {
+        seeds: nodes(&cluster),
+    }))
+    .await;
 }

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cache_backends::conformance::{Sample, key};
-use cache_backends::{CacheStore, RedisOptions, Written};
-use test_servers::{Plan, Programs};
+use cache_backends::{
+    BreakerLimits, CacheStore, Guarded, MemoryStore, RedisOptions, TieredOptions, TieredStore,
+    Written,
+};
+use test_servers::{Plan, Programs, Server, until};
 
 use super::{connected, standalone};
 
@@ -140,6 +143,88 @@ async fn entries_expire_and_not_together() {
             .all(|lives| (400_000..=1_000_000).contains(lives)),
         "{lives:?}"
     );
+}
+
+/// Milliseconds that the only entry has left.
+fn left(server: &Server) -> i64 {
+    let name = server.ask(&["RANDOMKEY"]);
+    server.ask(&["PTTL", &name]).parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_is_read_and_never_written_lives_on() {
+    let Some(programs) = Programs::redis() else {
+        return;
+    };
+    let server = Plan::plain(&programs).start().await;
+    let form = RedisOptions {
+        ttl: Duration::from_secs(3600),
+        ..standalone(&server)
+    };
+    let writer = connected(&form).await;
+    writer.merge(&key(1), Sample::new(1, 10)).await.unwrap();
+    writer.flush().await;
+    let name = server.ask(&["RANDOMKEY"]);
+    let set_left = |seconds: &str| assert_eq!(server.ask(&["EXPIRE", &name, seconds]), "1");
+
+    set_left("2000");
+    let early = connected(&form).await;
+    early.load(&key(1)).await.unwrap().unwrap();
+    until("the expiry to be looked at", async || {
+        (early.stats().expiries_checked == 1).then_some(())
+    })
+    .await;
+    assert!(left(&server) <= 2_000_000, "more than half was left");
+
+    set_left("1000");
+    let late = connected(&form).await;
+    late.load(&key(1)).await.unwrap().unwrap();
+    until("the expiry to be put off", async || {
+        (late.stats().expiries_renewed == 1).then_some(())
+    })
+    .await;
+    assert!(
+        left(&server) > 3_000_000,
+        "the jitter takes a tenth at most"
+    );
+
+    // Asked again and again, it looks no more.
+    set_left("1000");
+    for _ in 0..100 {
+        late.load(&key(1)).await.unwrap().unwrap();
+    }
+    assert_eq!(late.stats().expiries_checked, 1);
+    assert!(left(&server) <= 1_000_000);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_is_read_from_the_near_store_lives_on_in_redis() {
+    let Some(programs) = Programs::redis() else {
+        return;
+    };
+    let server = Plan::plain(&programs).start().await;
+    let form = RedisOptions {
+        ttl: Duration::from_secs(3600),
+        ..standalone(&server)
+    };
+    let writer = connected(&form).await;
+    writer.merge(&key(1), Sample::new(1, 10)).await.unwrap();
+    writer.flush().await;
+    let name = server.ask(&["RANDOMKEY"]);
+    assert_eq!(server.ask(&["EXPIRE", &name, "1000"]), "1");
+
+    let redis = connected(&form).await;
+    let near = MemoryStore::default();
+    near.merge(&key(1), Sample::new(1, 10)).await.unwrap();
+    let far = Guarded::new(redis.clone(), BreakerLimits::default());
+    let tiered = TieredStore::new(near, far, TieredOptions::default());
+    tiered.load(&key(1)).await.unwrap().unwrap();
+    until("the expiry to be put off", async || {
+        (redis.stats().expiries_renewed == 1).then_some(())
+    })
+    .await;
+    assert_eq!(redis.stats().loads, 0, "nothing was read from Redis");
+    assert!(left(&server) > 3_000_000);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
