@@ -11,9 +11,11 @@ pub mod clock;
 pub mod config;
 pub mod drain;
 pub mod exit;
+pub mod export;
 pub mod listener;
 pub mod logs;
 pub mod metrics;
+pub mod notify;
 pub mod secret;
 
 pub use clock::{Clock, ManualClock, SystemClock};

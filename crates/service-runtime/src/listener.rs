@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio_rustls::TlsAcceptor;
 
 pub use serve::{Limits, serve};
-pub use tls::tls_from_files;
+pub use tls::{Certificate, tls_from_files};
 
 use unix::UnixSocket;
 
@@ -72,6 +72,23 @@ impl Listener {
             socket.listen(BACKLOG)
         };
         let listener = bind().map_err(|source| ListenError::socket(address.to_string(), source))?;
+        Ok(Listener {
+            socket: Socket::Tcp(listener),
+            tls: Tls::Off,
+        })
+    }
+
+    /// A TCP socket that listens already, handed over by the service manager.
+    ///
+    /// # Errors
+    /// When the system does not let it be used.
+    pub fn inherited(socket: std::net::TcpListener) -> Result<Listener, ListenError> {
+        let take = || {
+            socket.set_nonblocking(true)?;
+            TcpListener::from_std(socket)
+        };
+        let listener =
+            take().map_err(|source| ListenError::socket("a handed-over socket".into(), source))?;
         Ok(Listener {
             socket: Socket::Tcp(listener),
             tls: Tls::Off,

@@ -9,7 +9,9 @@ mod writer;
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::EnvFilter;
@@ -62,9 +64,42 @@ pub enum LogError {
 /// Bytes of access lines that may wait for standard output. Above it lines are dropped.
 const ACCESS_BUFFER_BYTES: usize = 1024 * 1024;
 
+/// What is logged besides access lines, and the means to change it. Clones share it.
+#[derive(Clone)]
+pub struct LogLevel {
+    filter: reload::Handle<EnvFilter, Registry>,
+    /// As it was given last.
+    current: Arc<Mutex<String>>,
+}
+
+impl LogLevel {
+    /// The level as it was set last.
+    pub fn current(&self) -> String {
+        self.current.lock().clone()
+    }
+
+    /// Changes what is logged from now on.
+    ///
+    /// # Errors
+    /// When the level is not one; then nothing changes.
+    pub fn set(&self, level: &str) -> Result<(), LogError> {
+        let filter = parse_level(level)?;
+        let mut current = self.current.lock();
+        self.filter.reload(filter).map_err(|_| LogError::Level)?;
+        level.clone_into(&mut current);
+        Ok(())
+    }
+}
+
+impl fmt::Debug for LogLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("LogLevel").field(&self.current()).finish()
+    }
+}
+
 /// The logging of this process. Dropping it waits for the access lines that are still on the way.
 pub struct Logs {
-    filter: reload::Handle<EnvFilter, Registry>,
+    level: LogLevel,
     format: Format,
     output: LineWriter,
 }
@@ -91,20 +126,19 @@ pub fn start(format: Format, level: &str) -> Result<Logs, LogError> {
         .map_err(|_| LogError::AlreadyStarted)?;
     let output = LineWriter::new(std::io::stdout(), ACCESS_BUFFER_BYTES);
     Ok(Logs {
-        filter: handle,
+        level: LogLevel {
+            filter: handle,
+            current: Arc::new(Mutex::new(level.to_owned())),
+        },
         format,
         output,
     })
 }
 
 impl Logs {
-    /// Changes what is logged from now on.
-    ///
-    /// # Errors
-    /// When the level is not one; then nothing changes.
-    pub fn set_level(&self, level: &str) -> Result<(), LogError> {
-        let filter = parse_level(level)?;
-        self.filter.reload(filter).map_err(|_| LogError::Level)
+    /// What is logged, to be changed while the process runs.
+    pub fn level(&self) -> LogLevel {
+        self.level.clone()
     }
 
     pub fn access_log(&self) -> AccessLog {

@@ -17,6 +17,8 @@ use opentelemetry::metrics::{Meter, MeterProvider};
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use prometheus::{Registry, TextEncoder};
 
+use crate::export::{self, ExportError, OtlpOptions};
+
 pub use family::{CounterFamily, HistogramFamily, Labels};
 /// The instrument types, so that services need no dependency of their own.
 pub use opentelemetry::{self, metrics::BoundCounter, metrics::BoundHistogram};
@@ -30,6 +32,8 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 pub enum MetricsError {
     #[error("cannot set up metrics")]
     SetUp(#[source] opentelemetry_sdk::error::OTelSdkError),
+    #[error("cannot export metrics")]
+    Export(#[source] ExportError),
     #[error("cannot write metrics as text")]
     Render(#[source] prometheus::Error),
 }
@@ -48,6 +52,14 @@ impl Metrics {
     /// # Errors
     /// When the exporter cannot be registered.
     pub fn new(service: &'static str) -> Result<Self, MetricsError> {
+        Self::exported(service, None)
+    }
+
+    /// The same, and sent to a collector as well if one is named.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new); also when the collector's address is not one.
+    pub fn exported(service: &'static str, to: Option<&OtlpOptions>) -> Result<Self, MetricsError> {
         let registry = Registry::new();
         let exporter = opentelemetry_prometheus::exporter()
             .with_registry(registry.clone())
@@ -57,7 +69,14 @@ impl Metrics {
             .scope_info_enabled(false)
             .build()
             .map_err(MetricsError::SetUp)?;
-        let provider = SdkMeterProvider::builder().with_reader(exporter).build();
+        let mut provider = SdkMeterProvider::builder()
+            .with_resource(export::resource(service))
+            .with_reader(exporter);
+        if let Some(options) = to {
+            let reader = export::metric_reader(options).map_err(MetricsError::Export)?;
+            provider = provider.with_reader(reader);
+        }
+        let provider = provider.build();
         let meter = provider.meter(service);
         process::observe(&meter);
         Ok(Metrics {
@@ -124,6 +143,13 @@ impl Metrics {
                 read(&mut |value, attributes| observer.observe(value, attributes));
             })
             .build();
+    }
+
+    /// Sends what the collector does not have yet. Blocks until that is done or has failed.
+    pub fn flush(&self) {
+        if let Err(error) = self.provider.force_flush() {
+            tracing::debug!(%error, "metrics could not be sent");
+        }
     }
 
     /// The text of `/metrics`.

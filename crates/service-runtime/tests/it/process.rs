@@ -36,11 +36,11 @@ async fn signals_begin_the_shutdown_and_hang_ups_do_not() {
 fn the_level_changes_while_running_and_only_to_one_that_exists() {
     let logs = logs::start(Format::Text, "off").unwrap();
     assert!(!tracing::enabled!(tracing::Level::ERROR));
-    logs.set_level("error").unwrap();
+    logs.level().set("error").unwrap();
     assert!(tracing::enabled!(tracing::Level::ERROR));
-    assert_eq!(logs.set_level("eror"), Err(LogError::Level));
+    assert_eq!(logs.level().set("eror"), Err(LogError::Level));
     assert!(tracing::enabled!(tracing::Level::ERROR));
-    logs.set_level("off").unwrap();
+    logs.level().set("off").unwrap();
     assert!(!tracing::enabled!(tracing::Level::ERROR));
     let again = logs::start(Format::Json, "off").err();
     assert_eq!(again, Some(LogError::AlreadyStarted));

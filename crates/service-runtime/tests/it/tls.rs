@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use service_runtime::listener::{Limits, ListenAddress, Listener, tls_from_files};
+use service_runtime::listener::{Certificate, Limits, ListenAddress, Listener, tls_from_files};
 use service_runtime::{Drain, Failure};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -40,6 +40,14 @@ impl Files {
         }
     }
 
+    /// A new certificate in the same place, as a renewal makes it.
+    fn renew(&mut self) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        std::fs::write(self.path("cert.pem"), made.cert.pem()).unwrap();
+        std::fs::write(self.path("key.pem"), made.signing_key.serialize_pem()).unwrap();
+        self.certificate = made.cert.der().clone();
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
@@ -68,6 +76,10 @@ impl Files {
 
 fn start(files: &Files) -> (ListenAddress, Drain) {
     let tls = tls_from_files(&files.path("cert.pem"), &files.path("key.pem")).unwrap();
+    start_with(tls)
+}
+
+fn start_with(tls: rustls::ServerConfig) -> (ListenAddress, Drain) {
     let listener = Listener::tcp(loopback()).unwrap().with_tls(tls);
     let address = listener.address();
     let drain = Drain {
@@ -172,4 +184,39 @@ fn errors_name_the_file() {
         &key,
         &["cannot read certificate file"],
     );
+}
+
+/// Sends a request on a connection that stays open, and reads to the end of its answer.
+async fn exchange(stream: &mut TlsStream<TcpStream>) -> String {
+    let request = b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"Tls") {
+        let mut byte = [0];
+        assert_eq!(stream.read(&mut byte).await.unwrap(), 1, "closed early");
+        answer.push(byte[0]);
+    }
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_is_shown_and_open_connections_stay() {
+    let mut files = Files::new();
+    let certificate = Certificate::read(&files.path("cert.pem"), &files.path("key.pem")).unwrap();
+    let (address, _drain) = start_with(certificate.server_config().unwrap());
+    let mut before = files.connect(address.clone(), "http/1.1").await;
+    assert!(exchange(&mut before).await.starts_with("HTTP/1.1 200"));
+
+    files.renew();
+    certificate.reload().unwrap();
+    // This one trusts the new certificate only.
+    let mut after = files.connect(address.clone(), "http/1.1").await;
+    assert!(exchange(&mut after).await.starts_with("HTTP/1.1 200"));
+    assert!(exchange(&mut before).await.starts_with("HTTP/1.1 200"));
+
+    std::fs::write(files.path("key.pem"), "nonsense").unwrap();
+    let problem = certificate.reload().unwrap_err().to_string();
+    assert!(problem.contains("key.pem"), "{problem}");
+    let mut still = files.connect(address, "http/1.1").await;
+    assert!(exchange(&mut still).await.starts_with("HTTP/1.1 200"));
 }
