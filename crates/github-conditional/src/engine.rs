@@ -1,5 +1,7 @@
 //! The engine's shared state: keys, store, flights, what was learned, what was marked.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -9,13 +11,14 @@ use http::{HeaderMap, Uri};
 
 use crate::clock::SharedClock;
 use crate::confidence::{Confidence, Learned};
-use crate::entry::Entry;
+use crate::entry::{Entry, Remains};
 use crate::fingerprint::{CredentialClass, Fingerprint, FingerprintKey};
 use crate::flight::Flights;
 use crate::marks::Marks;
 use crate::observer::{Event, Observer};
 use crate::options::Options;
 use crate::policy::before::Freshness;
+use crate::purges::{Purge, Purges};
 use crate::recording::Budget;
 use crate::variant::VariantKeys;
 
@@ -24,12 +27,14 @@ pub(crate) mod call;
 mod commit;
 mod confirm;
 mod deliver;
+pub(crate) mod explain;
 mod prepare;
 mod probe;
 pub(crate) mod read;
 pub(crate) mod upstream;
 
 use answer::Landed;
+use explain::Explanation;
 
 /// One upstream call per resource variant and caller, and anew after each write that touches it: who asks after a write
 /// must not be given the answer to a question from before.
@@ -46,6 +51,7 @@ pub(crate) struct Engine<St> {
     /// First fetches of variants that nobody has: other callers wait for them.
     pub(crate) cold: Flights<StoreKey, ()>,
     pub(crate) marks: Marks,
+    pub(crate) purges: Purges,
     pub(crate) budget: Budget,
     pub(crate) clock: SharedClock,
     pub(crate) observer: Arc<dyn Observer>,
@@ -68,6 +74,7 @@ impl<St: CacheStore<Entry>> Engine<St> {
             flights: Flights::new(),
             cold: Flights::new(),
             marks: Marks::default(),
+            purges: Purges::default(),
             clock,
             observer,
             options,
@@ -76,10 +83,22 @@ impl<St: CacheStore<Entry>> Engine<St> {
 
     /// What is stored under a key. A store that fails is a miss.
     pub(crate) async fn load(&self, key: &StoreKey) -> Option<Entry> {
-        match self.store.load(key).await {
-            Ok(entry) => entry,
+        let entry = match self.store.load(key).await {
+            Ok(entry) => entry?,
             Err(error) => {
                 self.observer.observe(&Event::StoreFailed(&error));
+                return None;
+            }
+        };
+        let Some(purged_at) = self.purges.last(entry.path()) else {
+            return Some(entry);
+        };
+        match entry.forget_until(purged_at) {
+            Remains::Something => Some(entry),
+            Remains::Nothing => {
+                if let Err(error) = self.store.remove(key).await {
+                    self.observer.observe(&Event::StoreFailed(&error));
+                }
                 None
             }
         }
@@ -118,6 +137,14 @@ pub trait Inspect: Send + Sync {
     fn fingerprint(&self, headers: &HeaderMap) -> Fingerprint;
     /// The store key of the resource variant that a GET with this target and these headers asks for.
     fn key(&self, uri: &Uri, headers: &HeaderMap) -> StoreKey;
+    /// What is stored for a GET with this target and these headers, and what would become of it.
+    fn explain<'a>(
+        &'a self,
+        uri: &'a Uri,
+        headers: &'a HeaderMap,
+    ) -> Pin<Box<dyn Future<Output = Explanation> + Send + 'a>>;
+    /// Makes what is stored until now unusable for everybody, and lets no request join a call from before.
+    fn purge(&self, purge: Purge<'_>);
 }
 
 impl<St: CacheStore<Entry>> Inspect for Engine<St> {
@@ -143,5 +170,20 @@ impl<St: CacheStore<Entry>> Inspect for Engine<St> {
 
     fn key(&self, uri: &Uri, headers: &HeaderMap) -> StoreKey {
         self.keys.key(uri, headers)
+    }
+
+    fn explain<'a>(
+        &'a self,
+        uri: &'a Uri,
+        headers: &'a HeaderMap,
+    ) -> Pin<Box<dyn Future<Output = Explanation> + Send + 'a>> {
+        Box::pin(explain::explain(self, uri, headers))
+    }
+
+    fn purge(&self, purge: Purge<'_>) {
+        let now = self.now();
+        self.purges.add(purge, now);
+        let (Purge::Path(path) | Purge::Prefix(path)) = purge;
+        self.marks.mark(path, now);
     }
 }

@@ -20,12 +20,15 @@ use parking_lot::RwLock;
 
 use crate::fingerprint::{CredentialClass, Fingerprint};
 
+mod account;
 mod codec;
 mod confirmation;
 mod representation;
 mod revocations;
 mod views;
 
+pub(crate) use account::Remains;
+pub use account::{BodyAccount, CallerAccount, EntryAccount, SharedWith};
 pub(crate) use confirmation::{Confirmation, Confirmed};
 pub(crate) use representation::{BodyDigest, Derived, Representation, Sharing};
 use revocations::Revocations;

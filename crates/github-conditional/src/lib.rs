@@ -74,6 +74,7 @@ mod observer;
 mod options;
 mod outcome;
 mod policy;
+mod purges;
 mod recording;
 mod service;
 mod variant;
@@ -83,7 +84,8 @@ pub use body::ConditionalBody;
 pub use clock::{Clock, SystemClock};
 pub use confidence::{Learned, Prediction, Verification};
 pub use engine::Inspect;
-pub use entry::Entry;
+pub use engine::explain::{Explanation, NotReused, Reuse};
+pub use entry::{BodyAccount, CallerAccount, Entry, EntryAccount, SharedWith};
 pub use error::{BodyError, Error};
 pub use fingerprint::{CredentialClass, Fingerprint, FingerprintKey};
 pub use observer::{Dropped, Event, Observer, Probe};
@@ -92,4 +94,5 @@ pub use outcome::{
     BypassReason, Collapse, FreshReason, Outcome, Report, Storing, Trouble, ValidatorKind,
 };
 pub use policy::before::Freshness;
+pub use purges::Purge;
 pub use service::{Builder, Conditional, ConditionalLayer, ResponseFuture};

@@ -437,6 +437,37 @@ impl Views {
         }
     }
 
+    /// Whether a body is kept that was asked for up to `at`.
+    pub(super) fn hold_asked_until(&self, at: SystemTime) -> bool {
+        let bodies = |view: &View| {
+            let previous = view.previous.as_ref().map(|body| body.requested_at());
+            view.head.requested_at() <= at || previous.is_some_and(|asked| asked <= at)
+        };
+        self.views.iter().any(bodies)
+    }
+
+    /// Drops the bodies that were asked for up to `at` and that none of the remaining callers was confirmed for.
+    pub(super) fn forget_until(&mut self, at: SystemTime, remaining: &Confirmations) {
+        let wanted: HashSet<_> = remaining.values().map(|known| known.place()).collect();
+        self.views.retain_mut(|view| {
+            let id = view.id;
+            let stays = |body: &Arc<Representation>| {
+                body.requested_at() > at || wanted.contains(&(id, body.digest()))
+            };
+            view.previous = view.previous.take().filter(stays);
+            if stays(&view.head) {
+                return true;
+            }
+            match view.previous.take() {
+                Some(previous) => {
+                    view.head = previous;
+                    true
+                }
+                None => false,
+            }
+        });
+    }
+
     fn is_within_bounds(&self) -> bool {
         self.views.len() <= MAX_VIEWS && self.body_bytes() <= MAX_BODY_BYTES
     }
