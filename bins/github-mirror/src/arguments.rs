@@ -26,6 +26,9 @@ pub(crate) struct Arguments {
     /// PEM private key of --tls-cert
     #[arg(long, value_name = "FILE")]
     tls_key: Option<String>,
+    /// Administer at this address only, instead of below /_mirror/ everywhere
+    #[arg(long, value_name = "ADDR")]
+    admin_listen: Option<String>,
     /// TOML file with settings; environment variables and flags win over it
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -53,6 +56,7 @@ impl Arguments {
             Flag::given("--public-url", "public_url", self.public_url.take()),
             Flag::given("--tls-cert", "tls.cert_file", self.tls_cert.take()),
             Flag::given("--tls-key", "tls.key_file", self.tls_key.take()),
+            Flag::given("--admin-listen", "admin.listen", self.admin_listen.take()),
             Flag::given("--log-format", "log.format", self.log_format.take()),
         ];
         flags.into_iter().flatten()

@@ -2,13 +2,15 @@
 
 mod arguments;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use arguments::Arguments;
 use mirror_core::config::{SPEC, reference};
-use mirror_core::{BuildError, Config, Mirror, Parts, Server};
-use service_runtime::config::{load, print_config};
+use mirror_core::{Administration, BuildError, Config, Mirror, Parts, Server, SettingsProblem};
+use service_runtime::config::{Flag, Loaded, load, print_config};
+use service_runtime::export::Traces;
 use service_runtime::{Failure, Metrics, Shutdown, SystemClock, exit, logs};
 
 fn main() -> ExitCode {
@@ -20,27 +22,42 @@ fn main() -> ExitCode {
             print!("{page}");
             return Ok(());
         }
-        let flags = arguments.flags();
-        let loaded = load::<Config>(&SPEC, arguments.config.as_deref(), flags)?;
-        loaded
-            .value
-            .check()
-            .map_err(|error| Failure::usage("configuration").because(error))?;
+        let settings = Settings {
+            flags: arguments.flags().collect(),
+            file: arguments.config.take(),
+        };
+        let loaded = settings.read()?;
         if arguments.print_config {
             print!("{}", print_config(&SPEC, &loaded));
         }
         if arguments.print_config || arguments.check_config {
             return Ok(());
         }
-        exit::runtime()?.block_on(run(loaded.value))
+        exit::runtime()?.block_on(run(loaded.value, settings))
     })
 }
 
-async fn run(config: Config) -> Result<(), Failure> {
+/// Where the settings come from besides the environment; read at the start, and again when asked to.
+struct Settings {
+    flags: Vec<Flag>,
+    file: Option<PathBuf>,
+}
+
+impl Settings {
+    fn read(&self) -> Result<Loaded<Config>, Failure> {
+        let loaded = load::<Config>(&SPEC, self.file.as_deref(), self.flags.clone())?;
+        let checked = loaded.value.check();
+        checked.map_err(|error| Failure::usage("configuration").because(error))?;
+        Ok(loaded)
+    }
+}
+
+async fn run(config: Config, settings: Settings) -> Result<(), Failure> {
     let logs = logs::start(config.log.format, &config.log.level)
         .map_err(|error| Failure::usage("log.level").because(error))?;
-    let metrics =
-        Metrics::new("github-mirror").map_err(|error| Failure::start("metrics").because(error))?;
+    let otlp = config.telemetry.otlp();
+    let metrics = Metrics::exported("github-mirror", otlp.as_ref())
+        .map_err(|error| Failure::start("metrics").because(error))?;
     let shutdown = Shutdown::new();
     let parts = Parts {
         metrics,
@@ -53,12 +70,25 @@ async fn run(config: Config) -> Result<(), Failure> {
             true => Failure::usage("configuration").because(error),
             false => Failure::start("cannot start").because(error),
         })?;
-    let server = Server::bind(&config, mirror)?;
+    if let Some(otlp) = &otlp {
+        let traces = Traces::start("github-mirror", otlp);
+        mirror.trace_to(traces.map_err(|error| Failure::usage("telemetry").because(error))?);
+    }
+    let read_again = move || match settings.read() {
+        Ok(loaded) => Ok(loaded.value),
+        Err(failure) => Err(SettingsProblem(failure.line())),
+    };
+    mirror.administer(Administration::new(logs.level(), read_again));
+    let server = Server::bind(&config, mirror.clone())?;
     shutdown
         .follow_signals()
+        .and_then(|()| mirror.follow_hangups())
         .map_err(|error| Failure::start("signals").because(error))?;
     for address in server.addresses() {
         tracing::info!(%address, upstream = config.upstream, "listening");
+    }
+    if let Some(address) = server.admin_address() {
+        tracing::info!(%address, "administration listening");
     }
     let report = server.run(shutdown).await;
     tracing::info!(

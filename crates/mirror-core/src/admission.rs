@@ -25,8 +25,8 @@ pub(crate) enum Local {
     Health,
     Ready,
     Metrics,
-    /// Below `/_mirror/`, but nothing is there.
-    Unknown,
+    /// Below `/_mirror/`.
+    Administration,
 }
 
 /// How the client writes GitHub's paths.
@@ -84,11 +84,16 @@ pub(crate) fn admit(
     else {
         return Admission::Reject(Rejection::Target);
     };
-    if has_dot_segment(target.path()) {
-        return Admission::Reject(Rejection::DotSegment);
-    }
     if !host_is_sound(version, uri, headers) {
         return Admission::Reject(Rejection::Host);
+    }
+    admit_target(method, target)
+}
+
+/// What a target is, whoever asks for it.
+pub(crate) fn admit_target(method: &Method, target: &PathAndQuery) -> Admission {
+    if has_dot_segment(target.path()) {
+        return Admission::Reject(Rejection::DotSegment);
     }
     if matches!(*method, Method::GET | Method::HEAD)
         && let Some(local) = local(target.path())
@@ -96,7 +101,7 @@ pub(crate) fn admit(
         return Admission::Local(local);
     }
     if target.path() == "/_mirror" || target.path().starts_with("/_mirror/") {
-        return Admission::Local(Local::Unknown);
+        return Admission::Local(Local::Administration);
     }
     let (target, dialect) = translate(target);
     Admission::Forward { target, dialect }
@@ -279,7 +284,11 @@ mod tests {
         check(Method::GET, "/healthz", local(Local::Health));
         check(Method::HEAD, "/readyz?x", local(Local::Ready));
         check(Method::GET, "/metrics", local(Local::Metrics));
-        check(Method::GET, "/_mirror/nothing", local(Local::Unknown));
+        check(
+            Method::GET,
+            "/_mirror/nothing",
+            local(Local::Administration),
+        );
         check(
             Method::CONNECT,
             "evil.example:443",

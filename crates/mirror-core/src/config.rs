@@ -8,9 +8,13 @@ use service_runtime::Secret;
 use service_runtime::config::{Alias, Spec};
 use service_runtime::logs::Format;
 
+mod admin;
 mod docs;
+mod telemetry;
 
+pub use admin::AdminConfig;
 pub use docs::reference;
+pub use telemetry::TelemetryConfig;
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -31,6 +35,8 @@ pub struct Config {
     pub upstream_http: UpstreamHttpConfig,
     pub limits: LimitsConfig,
     pub users: UsersConfig,
+    pub admin: AdminConfig,
+    pub telemetry: TelemetryConfig,
 }
 
 /// When callers without `Authorization` are served unasked.
@@ -140,6 +146,7 @@ pub struct UpstreamHttpConfig {
 pub struct LimitsConfig {
     pub max_header_bytes: usize,
     pub header_read_timeout_seconds: u64,
+    pub body_idle_timeout_seconds: u64,
     pub max_connections: usize,
     pub max_in_flight: usize,
 }
@@ -169,6 +176,8 @@ impl Default for Config {
             upstream_http: UpstreamHttpConfig::default(),
             limits: LimitsConfig::default(),
             users: UsersConfig::default(),
+            admin: AdminConfig::default(),
+            telemetry: TelemetryConfig::default(),
         }
     }
 }
@@ -211,6 +220,7 @@ impl Default for LimitsConfig {
         Self {
             max_header_bytes: 64 << 10,
             header_read_timeout_seconds: 10,
+            body_idle_timeout_seconds: 30,
             max_connections: 10_000,
             max_in_flight: 2_000,
         }
@@ -233,8 +243,10 @@ pub const SPEC: Spec<'static> = Spec {
         Alias::text("REDIS_TOKEN", "redis.password"),
         Alias::switch("REDIS_SSL", "redis.tls"),
         Alias::list("GITHUB_USERS", "users.allowed"),
+        Alias::text("ADMIN_TOKEN", "admin.token"),
+        Alias::text("OTEL_EXPORTER_OTLP_ENDPOINT", "telemetry.otlp_endpoint"),
     ],
-    secrets: &["redis.password"],
+    secrets: &["redis.password", "admin.token"],
 };
 
 /// A setting that contradicts another, or that only the mirror can judge.
@@ -264,6 +276,8 @@ impl Config {
         }
         check_base_url("upstream", &self.upstream)?;
         self.check_store()?;
+        self.admin.check()?;
+        self.telemetry.check()?;
         if !self.users.allowed.is_empty() {
             // Whoever sets it expects nobody else to get in: refusing beats ignoring.
             return problem("users.allowed", "this version does not validate users");
@@ -309,6 +323,10 @@ impl Config {
             (
                 "limits.header_read_timeout_seconds",
                 self.limits.header_read_timeout_seconds,
+            ),
+            (
+                "limits.body_idle_timeout_seconds",
+                self.limits.body_idle_timeout_seconds,
             ),
             ("limits.max_connections", self.limits.max_connections as u64),
             ("limits.max_in_flight", self.limits.max_in_flight as u64),

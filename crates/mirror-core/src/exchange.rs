@@ -17,12 +17,15 @@ use service_runtime::logs::{Access, Field};
 use tokio::time::Instant;
 use tower_service::Service;
 
+use crate::admin;
 use crate::admission::{Admission, Dialect, Local, admit};
 use crate::body::{MirrorBody, Place};
-use crate::mirror::Shared;
+use crate::mirror::{AdminPlace, Shared};
 use crate::outcome::{XCache, tell};
 use crate::problem::Problem;
 use crate::rewrite::{Base, Positions, Rewriter, Rewritten};
+use crate::spans;
+use crate::tally::{Answered, Variant};
 use crate::timed::UpstreamTime;
 
 /// One request's way.
@@ -37,6 +40,8 @@ struct Asked {
     method: Method,
     target: PathAndQuery,
     upstream_time: UpstreamTime,
+    /// The caller's, where requests are traced.
+    traceparent: Option<HeaderValue>,
 }
 
 impl Exchange {
@@ -56,11 +61,18 @@ impl Exchange {
             request.headers(),
         );
         match admission {
+            Admission::Local(Local::Administration) => match self.shared.admin_place {
+                AdminPlace::Everywhere => admin::answer(&self.shared, request).await,
+                AdminPlace::OwnListener => Problem::NoSuchPage.answer(),
+            },
             Admission::Local(local) => self.local(local, request.method()),
             Admission::Reject(rejection) => self.refused(&Problem::Rejected(rejection), &request),
+            Admission::Forward { .. } if self.carries_admin_token(request.headers()) => {
+                self.refused(&Problem::AdminToken, &request)
+            }
             Admission::Forward { target, dialect } => {
                 let shared = &self.shared;
-                match Place::take(&shared.in_flight, shared.max_in_flight) {
+                match Place::take(&shared.in_flight, shared.live.max_in_flight()) {
                     None => self.refused(&Problem::Overloaded, &request),
                     Some(place) => {
                         let answer = self.forward(request, target, dialect).await;
@@ -69,6 +81,12 @@ impl Exchange {
                 }
             }
         }
+    }
+
+    /// The token that opens the administration is nobody else's business, not even GitHub's.
+    fn carries_admin_token(&self, headers: &HeaderMap) -> bool {
+        let token = self.shared.admin_token.read();
+        token.as_ref().is_some_and(|token| token.is_in(headers))
     }
 
     /// A request that the mirror refuses by itself.
@@ -119,7 +137,7 @@ impl Exchange {
                     )
                 }
             },
-            Local::Unknown => return Problem::NoSuchPage.answer(),
+            Local::Administration => return Problem::NoSuchPage.answer(),
         };
         let length = text.len();
         let body = if *method == Method::HEAD {
@@ -147,7 +165,10 @@ impl Exchange {
         let base = shared.origins.base(&parts.uri, &parts.headers, dialect);
         parts.uri = Uri::from(target.clone());
         parts.version = Version::HTTP_11;
-        if shared.rewrite_bodies && base != Base::Unchanged && !parts.headers.contains_key(RANGE) {
+        if shared.live.rewrite_bodies()
+            && base != Base::Unchanged
+            && !parts.headers.contains_key(RANGE)
+        {
             // A compressed body could not be rewritten. The upstream leg is compressed all the same.
             parts.headers.remove(ACCEPT_ENCODING);
         }
@@ -155,7 +176,12 @@ impl Exchange {
             method: parts.method.clone(),
             target,
             upstream_time: UpstreamTime::default(),
+            traceparent: match shared.traces.get() {
+                Some(_) => parts.headers.get(spans::TRACEPARENT).cloned(),
+                None => None,
+            },
         };
+        shared.instruments.tally.saw(&Variant::of(&parts.headers));
         parts.extensions.insert(asked.upstream_time.clone());
         let request = Request::from_parts(parts, RequestBody::from(body));
         match shared.engine.clone().call(request).await {
@@ -210,7 +236,7 @@ impl Exchange {
         };
         let origins = &self.shared.origins;
         origins.rewrite_headers(headers, base);
-        if !self.shared.rewrite_bodies {
+        if !self.shared.live.rewrite_bodies() {
             return MirrorBody::engine(body);
         }
         if status == StatusCode::NOT_MODIFIED {
@@ -259,6 +285,26 @@ impl Exchange {
         shared
             .instruments
             .answered(report, &asked.method, status, elapsed, upstream);
+        shared.instruments.tally.answered(&Answered {
+            report,
+            status,
+            target: asked.target.as_str(),
+            at: self.started + elapsed,
+            elapsed,
+            upstream,
+        });
+        if let Some(traces) = shared.traces.get() {
+            let answered = spans::Answered {
+                report,
+                method: &asked.method,
+                status,
+                started: self.at,
+                duration: elapsed,
+                upstream,
+                traceparent: asked.traceparent.as_ref(),
+            };
+            spans::record(traces, &answered);
+        }
         let Some(log) = &shared.access_log else {
             return;
         };

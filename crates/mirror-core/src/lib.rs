@@ -6,15 +6,19 @@
 //! | `admission` | what a request is, by its target alone (pure) |
 //! | `mirror` | the parts put together: engine, upstream, metrics |
 //! | `exchange` | the life of one request |
+//! | `admin` | status, explanations, purge, log level, reload, and the page |
+//! | `reload` | new settings for a running mirror |
 //! | `rewrite` | GitHub's urls become the mirror's, on the way out |
 //! | `outcome` | `X-Cache`, `Cache-Status`, `Age`, the log's word |
 //! | `problem` | errors to HTTP answers, in one place |
-//! | `metrics` | what is counted |
+//! | `metrics`, `spans` | what is counted and traced |
+//! | `tally` | what the status page shows |
 //! | `server` | sockets, limits, drain |
 //! | `store` | the store that the settings ask for |
 //!
 //! The caching itself is in `github-conditional`, connections and quota in `github-upstream`.
 
+mod admin;
 mod admission;
 mod body;
 pub mod config;
@@ -23,13 +27,17 @@ mod metrics;
 mod mirror;
 mod outcome;
 mod problem;
+mod reload;
 mod rewrite;
 mod server;
+mod spans;
 mod store;
+mod tally;
 mod timed;
 
+pub use admin::{Administration, Reloaded, SettingsProblem};
 pub use body::MirrorBody;
 pub use config::Config;
-pub use mirror::{BuildError, Mirror, MirrorService, Parts};
+pub use mirror::{AdminService, BuildError, Mirror, MirrorService, Parts};
 pub use server::Server;
 pub use store::StoreProblem;

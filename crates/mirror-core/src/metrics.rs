@@ -1,23 +1,26 @@
 //! What the mirror counts. Labels are bounded: route templates, enums, never paths.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use cache_backends::BreakerState;
-use github_conditional::{Collapse, CredentialClass, Event, Fingerprint, Inspect, Outcome, Report};
+use github_conditional::{Collapse, Event, Fingerprint, Inspect, Outcome, Report};
 use github_upstream::ledger::Window;
 use github_upstream::{SharedLedger, UpstreamEvent};
 use http::{Method, StatusCode};
 use service_runtime::metrics::opentelemetry::KeyValue;
 use service_runtime::metrics::{CounterFamily, HistogramFamily, Labels};
 use service_runtime::{Clock, Metrics};
+use tokio::time::Instant;
 
 use crate::outcome::XCache;
 use crate::problem::Problem;
 use crate::store::Store;
+use crate::tally::{Called, Tally, saved};
 
 /// Upper ends of the latency buckets, in seconds: the kept ones, and finer ones below.
-const LATENCY_BUCKETS: &[f64] = &[
+pub(crate) const LATENCY_BUCKETS: [f64; 19] = [
     0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.2, 0.3, 0.4, 0.5,
     0.75, 1.0, 2.5, 5.0, 10.0,
 ];
@@ -29,7 +32,7 @@ const STORE_BUCKETS: &[f64] = &[
 ];
 
 /// The method label; anything else is one value, because clients invent methods.
-fn method_label(method: &Method) -> &'static str {
+pub(crate) fn method_label(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",
         "HEAD" => "HEAD",
@@ -173,6 +176,21 @@ pub(crate) struct Instruments {
     refused: CounterFamily<Word>,
     loads: CounterFamily<LevelLoad>,
     load_latency: HistogramFamily<Word>,
+    /// What the status page shows.
+    pub(crate) tally: Tally,
+    level_loads: [LevelLoads; 3],
+}
+
+/// Loads of one level of the store, for the status page.
+#[derive(Debug, Default)]
+struct LevelLoads([AtomicU64; 3]);
+
+/// The same at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Loads {
+    pub(crate) hits: u64,
+    pub(crate) misses: u64,
+    pub(crate) errors: u64,
 }
 
 impl Instruments {
@@ -182,17 +200,17 @@ impl Instruments {
             latency: metrics.histograms(
                 "request_latency_seconds",
                 "Time from a request's head to the head of its answer.",
-                LATENCY_BUCKETS,
+                &LATENCY_BUCKETS,
             ),
             added: metrics.histograms(
                 "github_mirror_added_latency_seconds",
                 "The mirror's own part of the time to the head of an answer, upstream calls taken off.",
-                LATENCY_BUCKETS,
+                &LATENCY_BUCKETS,
             ),
             upstream: metrics.histograms(
                 "github_mirror_upstream_latency_seconds",
                 "Time from an upstream request to the head of its answer, by status class.",
-                LATENCY_BUCKETS,
+                &LATENCY_BUCKETS,
             ),
             routes: metrics.counters(
                 "github_mirror_answers_total",
@@ -243,14 +261,28 @@ impl Instruments {
                 "github_mirror_refused_total",
                 "Requests that the mirror refused by itself.",
             ),
+            tally: Tally::new(Instant::now()),
+            level_loads: Default::default(),
         }
     }
 
     /// Counts what a level of the store was asked for.
     pub(crate) fn loaded(&self, level: Level, load: Load, elapsed: Duration) {
         self.loads.add(&LevelLoad(level, load), 1);
+        self.level_loads[level as usize].0[load as usize].fetch_add(1, Ordering::Relaxed);
         self.load_latency
             .record(&Word("level", level.as_str()), elapsed.as_secs_f64());
+    }
+
+    /// What a level of the store was asked for so far.
+    pub(crate) fn loads_of(&self, level: Level) -> Loads {
+        let [hits, misses, errors] = &self.level_loads[level as usize].0;
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Loads {
+            hits: read(hits),
+            misses: read(misses),
+            errors: read(errors),
+        }
     }
 
     /// Counts one answer of the engine.
@@ -299,12 +331,16 @@ impl Instruments {
                     400..=499 => "4xx",
                     _ => "5xx",
                 };
+                let called = Called::Answered(*status);
+                self.tally.called(called, *latency, Instant::now());
                 (class, latency)
             }
             UpstreamEvent::Failed {
                 reason, latency, ..
             } => {
                 self.failures.add(&Word("reason", reason.as_str()), 1);
+                let called = Called::Failed(reason.as_str());
+                self.tally.called(called, *latency, Instant::now());
                 ("none", latency)
             }
             UpstreamEvent::Retried { reason } => {
@@ -383,7 +419,7 @@ pub(crate) fn gauges(metrics: &Metrics, engine: &Arc<dyn Inspect>) {
     );
 }
 
-fn outcome_label(outcome: Outcome) -> &'static str {
+pub(crate) fn outcome_label(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Revalidated(_) => "revalidated",
         Outcome::Fresh(_) => "fresh",
@@ -395,21 +431,6 @@ fn outcome_label(outcome: Outcome) -> &'static str {
         Outcome::Refused(_) => "refused",
         Outcome::NotCached => "not-cached",
         _ => "failed",
-    }
-}
-
-/// Whether a request that would have cost quota without the mirror cost none, and why.
-fn saved(report: &Report) -> Option<&'static str> {
-    let shared = report.collapse == Collapse::Follower;
-    match report.outcome {
-        Outcome::Fetched(_) | Outcome::Changed(_) if shared => Some("coalesced"),
-        Outcome::Fresh(_) => Some("fresh"),
-        Outcome::Stale(_) => Some("stale"),
-        // GitHub charges callers without credentials for a 304.
-        Outcome::Revalidated(kind) if report.class != CredentialClass::Anonymous => {
-            Some(kind.as_str())
-        }
-        _ => None,
     }
 }
 

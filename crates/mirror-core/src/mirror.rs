@@ -5,26 +5,34 @@ use std::fmt;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use github_conditional::{
     Conditional, ConditionalLayer, Event, Fingerprint, Freshness, Inspect, Options,
 };
 use github_upstream::{
-    BaseUrl, BaseUrlError, CallerId, Upstream, UpstreamEvent, UpstreamOptions, WallClock,
+    BaseUrl, BaseUrlError, CallerId, SharedLedger, Upstream, UpstreamEvent, UpstreamOptions,
+    WallClock,
 };
 use http::{Request, Response};
 use hyper::body::Incoming;
+use parking_lot::{Mutex, RwLock};
+use service_runtime::drain::Hangups;
+use service_runtime::export::Traces;
+use service_runtime::listener::Certificate;
 use service_runtime::logs::AccessLog;
 use service_runtime::{Clock, Metrics, Readiness};
 use tower_layer::Layer;
 
+use crate::admin::access::AdminToken;
+use crate::admin::{self, Administration};
 use crate::body::MirrorBody;
 use crate::config::{AnonymousPolicy, Config, ConfigProblem};
 use crate::exchange::Exchange;
 use crate::metrics::{Instruments, gauges};
+use crate::reload::{self, Settings};
 use crate::rewrite::Origins;
 use crate::store::{Store, StoreProblem, fingerprint_key};
 use crate::timed::Timed;
@@ -85,9 +93,56 @@ pub(crate) struct Shared {
     pub(crate) origins: Origins,
     /// The upstream as messages and logs name it.
     pub(crate) upstream: Box<str>,
-    pub(crate) rewrite_bodies: bool,
+    pub(crate) live: Live,
     pub(crate) in_flight: Arc<AtomicUsize>,
-    pub(crate) max_in_flight: usize,
+    pub(crate) ledger: SharedLedger,
+    pub(crate) admin_token: RwLock<Option<Arc<AdminToken>>>,
+    /// Whether the administration has a listener of its own.
+    pub(crate) admin_place: AdminPlace,
+    pub(crate) administration: OnceLock<Administration>,
+    pub(crate) certificate: OnceLock<Certificate>,
+    pub(crate) traces: OnceLock<Traces>,
+    pub(crate) settings: Mutex<Settings>,
+}
+
+/// Where the administration is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AdminPlace {
+    /// Below `/_mirror/` on every listener.
+    Everywhere,
+    /// On its own listener only.
+    OwnListener,
+}
+
+/// Settings that are looked at for each request and may change while the mirror runs.
+#[derive(Debug)]
+pub(crate) struct Live {
+    rewrite_bodies: AtomicBool,
+    max_in_flight: AtomicUsize,
+}
+
+impl Live {
+    fn new(config: &Config) -> Self {
+        Self {
+            rewrite_bodies: AtomicBool::new(config.rewrite_bodies),
+            max_in_flight: AtomicUsize::new(config.limits.max_in_flight),
+        }
+    }
+
+    pub(crate) fn set(&self, config: &Config) {
+        self.rewrite_bodies
+            .store(config.rewrite_bodies, Ordering::Relaxed);
+        self.max_in_flight
+            .store(config.limits.max_in_flight, Ordering::Relaxed);
+    }
+
+    pub(crate) fn rewrite_bodies(&self) -> bool {
+        self.rewrite_bodies.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn max_in_flight(&self) -> usize {
+        self.max_in_flight.load(Ordering::Relaxed)
+    }
 }
 
 /// A mirror. Clones share everything.
@@ -120,8 +175,13 @@ impl Mirror {
             "http"
         };
         let origin = config.upstream.trim_end_matches('/');
+        let admin_place = match config.admin.listen {
+            Some(_) => AdminPlace::OwnListener,
+            None => AdminPlace::Everywhere,
+        };
         Ok(Self(Arc::new(Shared {
             inspect: layer.inspect(),
+            ledger: upstream.ledger().clone(),
             store,
             engine: layer.layer(Timed(upstream)),
             instruments,
@@ -131,15 +191,66 @@ impl Mirror {
             clock,
             origins: Origins::new(origin, config.public_url.as_deref(), scheme),
             upstream: origin.into(),
-            rewrite_bodies: config.rewrite_bodies,
+            live: Live::new(config),
             in_flight: Arc::default(),
-            max_in_flight: config.limits.max_in_flight,
+            admin_token: RwLock::new(reload::admin_token(config)),
+            admin_place,
+            administration: OnceLock::new(),
+            certificate: OnceLock::new(),
+            traces: OnceLock::new(),
+            settings: Mutex::new(Settings::new(config)),
         })))
     }
 
     /// The service for one connection.
     pub fn service(&self) -> MirrorService {
         MirrorService(Arc::clone(&self.0))
+    }
+
+    /// The service for one connection of the administration's own listener.
+    pub fn admin_service(&self) -> AdminService {
+        AdminService(Arc::clone(&self.0))
+    }
+
+    /// Lets the operator change the log level and have the settings read again. The first one stays.
+    pub fn administer(&self, administration: Administration) {
+        let _ = self.0.administration.set(administration);
+    }
+
+    /// From now on each request is a span. The first receiver stays.
+    pub fn trace_to(&self, traces: Traces) {
+        let _ = self.0.traces.set(traces);
+    }
+
+    /// Sends what traces and metrics are waiting, where they are sent at all. Blocks.
+    pub(crate) fn flush_telemetry(&self) {
+        if let Some(traces) = self.0.traces.get() {
+            traces.flush();
+            self.0.metrics.flush();
+        }
+    }
+
+    /// From now on SIGHUP has the settings read again.
+    ///
+    /// # Errors
+    /// When the signal handler cannot be installed.
+    pub fn follow_hangups(&self) -> std::io::Result<()> {
+        let mut hangups = Hangups::follow()?;
+        let shared = Arc::clone(&self.0);
+        tokio::spawn(async move {
+            loop {
+                hangups.next().await;
+                if let Err(problem) = shared.read_settings_again() {
+                    let problem = problem.message();
+                    tracing::error!(problem, "the settings stay as they were");
+                }
+            }
+        });
+        Ok(())
+    }
+
+    pub(crate) fn serve_certificate(&self, certificate: Certificate) {
+        let _ = self.0.certificate.set(certificate);
     }
 
     /// A view of the engine, for administration and tests.
@@ -235,6 +346,27 @@ pub struct MirrorService(Arc<Shared>);
 impl fmt::Debug for MirrorService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("MirrorService")
+    }
+}
+
+/// The administration alone, on one connection.
+#[derive(Clone)]
+pub struct AdminService(Arc<Shared>);
+
+impl fmt::Debug for AdminService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AdminService")
+    }
+}
+
+impl hyper::service::Service<Request<Incoming>> for AdminService {
+    type Response = Response<MirrorBody>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let shared = Arc::clone(&self.0);
+        Box::pin(async move { Ok(admin::answer(&shared, request).await) })
     }
 }
 

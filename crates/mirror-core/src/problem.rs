@@ -5,6 +5,8 @@
 use github_conditional::Error;
 use http::{HeaderValue, Response, StatusCode, header};
 
+use crate::admin::access::Refusal;
+use crate::admin::problem::AdminProblem;
 use crate::admission::Rejection;
 use crate::body::MirrorBody;
 
@@ -15,6 +17,10 @@ pub(crate) enum Problem<'a> {
     Rejected(Rejection),
     /// Nothing is at this path below `/_mirror/`.
     NoSuchPage,
+    /// An administrative request is not carried out.
+    Administration(&'a AdminProblem),
+    /// A request for GitHub carries the admin token.
+    AdminToken,
     /// Too many requests are in flight.
     Overloaded,
     /// The client wants a stored answer or none, and there is none it may see (RFC 9111 §5.2.1.7).
@@ -28,6 +34,8 @@ impl Problem<'_> {
         match self {
             Self::Rejected(_) => StatusCode::BAD_REQUEST,
             Self::NoSuchPage => StatusCode::NOT_FOUND,
+            Self::Administration(problem) => admin_status(problem),
+            Self::AdminToken => StatusCode::BAD_REQUEST,
             Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotCached => StatusCode::GATEWAY_TIMEOUT,
             Self::Unreachable { .. } => StatusCode::BAD_GATEWAY,
@@ -41,6 +49,8 @@ impl Problem<'_> {
             Self::Rejected(Rejection::DotSegment) => "dot-segment",
             Self::Rejected(Rejection::Host) => "host",
             Self::NoSuchPage => "no-such-page",
+            Self::Administration(problem) => problem.as_str(),
+            Self::AdminToken => "admin-token",
             Self::Overloaded => "overloaded",
             Self::NotCached => "not-cached",
             Self::Unreachable { .. } => "unreachable",
@@ -51,6 +61,10 @@ impl Problem<'_> {
         match self {
             Self::Rejected(rejection) => rejection.message().to_owned(),
             Self::NoSuchPage => "Not Found".to_owned(),
+            Self::Administration(problem) => problem.message(),
+            Self::AdminToken => {
+                "this is the token of the mirror's administration, not one of GitHub".to_owned()
+            }
             Self::Overloaded => "the mirror has too many requests in flight".to_owned(),
             Self::NotCached => "gateway timeout".to_owned(),
             Self::Unreachable { upstream, error } => {
@@ -66,10 +80,48 @@ impl Problem<'_> {
         let headers = answer.headers_mut();
         let json = HeaderValue::from_static("application/json; charset=utf-8");
         headers.insert(header::CONTENT_TYPE, json);
+        match self {
+            Self::Administration(AdminProblem::Refused(Refusal::NoToken | Refusal::WrongToken)) => {
+                // Browsers ask their user for the second.
+                for scheme in [BEARER, BASIC] {
+                    headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
+                }
+            }
+            Self::Administration(AdminProblem::Method { allowed }) => {
+                let allowed = match *allowed {
+                    "POST" => "POST",
+                    "GET" => "GET, HEAD",
+                    _ => "GET, HEAD, PUT",
+                };
+                headers.insert(header::ALLOW, HeaderValue::from_static(allowed));
+            }
+            _ => {}
+        }
         if matches!(self, Self::Overloaded) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         answer
+    }
+}
+
+const BEARER: &str = "Bearer realm=\"github-mirror\"";
+const BASIC: &str =
+    "Basic realm=\"github-mirror: any user, the admin token as password\", charset=\"UTF-8\"";
+
+fn admin_status(problem: &AdminProblem) -> StatusCode {
+    match problem {
+        AdminProblem::Refused(Refusal::NoToken | Refusal::WrongToken) => StatusCode::UNAUTHORIZED,
+        AdminProblem::Refused(_) => StatusCode::FORBIDDEN,
+        AdminProblem::NoSuchPage => StatusCode::NOT_FOUND,
+        AdminProblem::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
+        AdminProblem::NotOffered => StatusCode::NOT_IMPLEMENTED,
+        AdminProblem::Missing(_)
+        | AdminProblem::UnknownParameter
+        | AdminProblem::Parameter { .. }
+        | AdminProblem::PathOrPrefix
+        | AdminProblem::Body
+        | AdminProblem::Level => StatusCode::BAD_REQUEST,
+        AdminProblem::Settings(_) => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }
 

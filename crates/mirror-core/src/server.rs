@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use service_runtime::listener::{Limits, ListenAddress, Listener, serve, tls_from_files};
+use service_runtime::listener::{Certificate, Limits, ListenAddress, Listener, serve};
+use service_runtime::notify::{self, Notice};
 use service_runtime::{Drain, DrainReport, Failure, Shutdown};
 
 use crate::config::Config;
@@ -16,6 +17,7 @@ const FLUSH_LIMIT: Duration = Duration::from_secs(5);
 pub struct Server {
     mirror: Mirror,
     listeners: Vec<Listener>,
+    admin: Option<Listener>,
     limits: Limits,
     grace: Duration,
     limit: Duration,
@@ -27,11 +29,28 @@ impl Server {
     /// # Errors
     /// When an address is taken or a certificate unreadable: one line that names it.
     pub fn bind(config: &Config, mirror: Mirror) -> Result<Self, Failure> {
-        let mut tcp = Listener::tcp(config.listen)?;
-        if let (Some(certificate), Some(key)) = (&config.tls.cert_file, &config.tls.key_file) {
-            tcp = tcp.with_tls(tls_from_files(certificate, key)?);
+        // A service manager that hands sockets over has bound the address itself.
+        let handed = notify::handed_over().map_err(|error| {
+            Failure::start("the sockets of LISTEN_FDS cannot be used").because(error)
+        })?;
+        let mut tcp = handed
+            .into_iter()
+            .map(|socket| Ok(Listener::inherited(socket)?))
+            .collect::<Result<Vec<_>, Failure>>()?;
+        if tcp.is_empty() {
+            tcp.push(Listener::tcp(config.listen)?);
         }
-        let mut listeners = vec![tcp];
+        let mut certificate = None;
+        if let (Some(chain), Some(key)) = (&config.tls.cert_file, &config.tls.key_file) {
+            let read = Certificate::read(chain, key)?;
+            let configuration = read.server_config()?;
+            tcp = tcp
+                .into_iter()
+                .map(|listener| listener.with_tls(configuration.clone()))
+                .collect();
+            certificate = Some(read);
+        }
+        let mut listeners = tcp;
         if let Some(path) = &config.unix {
             listeners.push(Listener::unix(path)?);
         }
@@ -39,11 +58,19 @@ impl Server {
             max_connections: config.limits.max_connections,
             max_header_bytes: config.limits.max_header_bytes,
             header_read_timeout: Duration::from_secs(config.limits.header_read_timeout_seconds),
-            ..Limits::default()
+            stall_timeout: Duration::from_secs(config.limits.body_idle_timeout_seconds),
         };
+        let mut admin = config.admin.listen.map(Listener::tcp).transpose()?;
+        if let Some(certificate) = certificate {
+            // The token must not travel in the clear where the mirror itself does not.
+            let configuration = certificate.server_config()?;
+            admin = admin.map(|admin| admin.with_tls(configuration));
+            mirror.serve_certificate(certificate);
+        }
         Ok(Self {
             mirror,
             listeners,
+            admin,
             limits,
             grace: Duration::from_secs(config.drain_grace_seconds),
             limit: Duration::from_secs(config.drain_seconds),
@@ -55,9 +82,20 @@ impl Server {
         self.listeners.iter().map(Listener::address).collect()
     }
 
+    /// Where the administration listens, if it has a listener of its own.
+    pub fn admin_address(&self) -> Option<ListenAddress> {
+        self.admin.as_ref().map(Listener::address)
+    }
+
     /// Serves until `shutdown`, then drains, and brings the store up to date.
     pub async fn run(self, shutdown: Shutdown) -> DrainReport {
         shutdown.readiness().set_ready();
+        notify::notify(Notice::Ready);
+        let stopping = shutdown.clone();
+        tokio::spawn(async move {
+            stopping.requested().await;
+            notify::notify(Notice::Stopping);
+        });
         let drain = Drain {
             shutdown,
             grace: self.grace,
@@ -65,13 +103,28 @@ impl Server {
         };
         let mirror = self.mirror.clone();
         let service = move |_peer| mirror.service();
-        let report = serve(self.listeners, service, self.limits, drain).await;
+        let mirror = self.mirror.clone();
+        let admin_service = move |_peer| mirror.admin_service();
+        // Its connections are counted apart: whoever floods the mirror must not keep its operator out.
+        let admin = serve(
+            self.admin.into_iter().collect(),
+            admin_service,
+            self.limits,
+            drain.clone(),
+        );
+        let clients = serve(self.listeners, service, self.limits, drain);
+        let (report, _) = tokio::join!(clients, admin);
         // A store that hangs must not keep the process; what it has not taken is fetched again.
         if tokio::time::timeout(FLUSH_LIMIT, self.mirror.flush_store())
             .await
             .is_err()
         {
             tracing::warn!("the store did not take all that was written in time");
+        }
+        let mirror = self.mirror;
+        let sent = tokio::task::spawn_blocking(move || mirror.flush_telemetry());
+        if tokio::time::timeout(FLUSH_LIMIT, sent).await.is_err() {
+            tracing::warn!("the collector did not take all telemetry in time");
         }
         report
     }

@@ -127,6 +127,26 @@ impl Store {
         })
     }
 
+    /// Where entries live, in the words of `cache.type`.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Memory(_) => "in-memory",
+            Self::Redis(_) => "redis",
+            Self::Disk(_) => "disk",
+            Self::Tiered(_) => "tiered",
+        }
+    }
+
+    /// The levels, in the order in which they are asked.
+    pub(crate) fn levels(&self) -> &'static [Level] {
+        match self {
+            Self::Memory(_) => &[Level::Memory],
+            Self::Redis(_) => &[Level::Redis, Level::Memory],
+            Self::Disk(_) => &[Level::Memory, Level::Disk],
+            Self::Tiered(_) => &[Level::Memory, Level::Redis],
+        }
+    }
+
     /// The breaker in front of the level that can fail.
     pub(crate) fn guard(&self) -> Option<(Level, GuardStats)> {
         match self {

@@ -220,9 +220,39 @@ const KEYS: &[KeyDoc<'static>] = &[
         "How long a client may take for a request's head; idle connections close after it.",
     ),
     doc(
+        "limits.body_idle_timeout_seconds",
+        "seconds",
+        "How long a client may take nothing of its answer, or pause within a request's body, before its connection ends.",
+    ),
+    doc(
         "limits.max_connections",
         "connections",
         "Above it new connections wait to be accepted.",
+    ),
+    doc(
+        "admin.token",
+        "secret",
+        "What `Authorization: Bearer` must hold for `/_mirror/`; at least 16 characters. Without one only this machine may administer the mirror.",
+    ),
+    doc(
+        "admin.listen",
+        "address:port",
+        "A listener for `/_mirror/` alone; the others then answer 404 there.",
+    ),
+    doc(
+        "telemetry.otlp_endpoint",
+        "url",
+        "An OpenTelemetry collector, `http://host:port`: traces and metrics are sent there too, as OTLP over HTTP. Without one nothing is sent.",
+    ),
+    doc(
+        "telemetry.otlp_interval_seconds",
+        "seconds",
+        "How often metrics are sent.",
+    ),
+    doc(
+        "telemetry.trace_ratio",
+        "part of 1",
+        "Which part of the traces that begin here is sent. A client that sends `traceparent` decides for its own.",
     ),
     doc(
         "users.allowed",

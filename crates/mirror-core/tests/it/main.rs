@@ -1,14 +1,18 @@
 //! The mirror against the simulator, on real sockets.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod admin;
 mod clients;
+mod deploy;
 mod faults;
 mod fidelity;
 mod limits;
 mod memory;
 mod mirror;
+mod page;
 mod quota;
 mod rig;
 mod secrets;
 mod shared;
+mod telemetry;
 mod tls;

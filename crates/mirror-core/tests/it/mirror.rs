@@ -354,7 +354,7 @@ async fn local_paths() {
         (200, &b"OK"[..])
     );
     assert_eq!(rig.anonymous("/readyz").await.status, 200);
-    assert_eq!(rig.anonymous("/_mirror/status").await.status, 404);
+    assert_eq!(rig.anonymous("/_mirror/nothing").await.status, 404);
     rig.shelf.put(REPO, &repo());
     let token = rig.sim.user_token("a");
     rig.get(REPO, &token).await;

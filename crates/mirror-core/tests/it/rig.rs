@@ -184,6 +184,8 @@ pub(crate) struct Rig {
     pub(crate) shelf: Shelf,
     pub(crate) mirror: Mirror,
     pub(crate) url: String,
+    /// Where the administration listens, if it does so apart.
+    pub(crate) admin_url: Option<String>,
     pub(crate) shutdown: Shutdown,
     pub(crate) serving: JoinHandle<DrainReport>,
     pub(crate) client: Client<HttpConnector, Full<Bytes>>,
@@ -193,6 +195,7 @@ pub(crate) struct Rig {
 pub(crate) struct Instance {
     pub(crate) mirror: Mirror,
     pub(crate) url: String,
+    admin_url: Option<String>,
     shutdown: Shutdown,
     serving: JoinHandle<DrainReport>,
 }
@@ -217,10 +220,14 @@ impl Instance {
         let ListenAddress::Tcp(address) = server.addresses().remove(0) else {
             panic!("the first listener is TCP");
         };
+        let admin_url = server
+            .admin_address()
+            .map(|address| format!("http://{address}"));
         let serving = tokio::spawn(server.run(shutdown.clone()));
         Self {
             mirror,
             url: format!("http://{address}"),
+            admin_url,
             shutdown,
             serving,
         }
@@ -311,6 +318,7 @@ impl Rig {
             shelf,
             mirror: instance.mirror,
             url: instance.url,
+            admin_url: instance.admin_url,
             shutdown: instance.shutdown,
             serving: instance.serving,
             client: Client::builder(TokioExecutor::new()).build_http(),
@@ -364,7 +372,7 @@ impl Rig {
         self.send_to(&self.url, method, target, headers, body).await
     }
 
-    async fn send_to(
+    pub(crate) async fn send_to(
         &self,
         url: &str,
         method: Method,

@@ -1,0 +1,154 @@
+//! New settings for a running mirror: checked as a whole first, then applied where that is possible without a restart.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::Value;
+use service_runtime::listener::ListenError;
+use service_runtime::logs::{LogError, LogLevel};
+
+use crate::admin::Reloaded;
+use crate::admin::access::AdminToken;
+use crate::config::{Config, ConfigProblem};
+use crate::mirror::Shared;
+
+/// Why new settings are not taken over.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReloadProblem {
+    #[error(transparent)]
+    Config(#[from] ConfigProblem),
+    #[error("log.level: {0}")]
+    Level(LogError),
+    #[error(transparent)]
+    Certificate(#[from] ListenError),
+}
+
+/// The settings that a mirror started with, and those that were read last.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    started: Config,
+    current: Config,
+}
+
+impl Settings {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            started: config.clone(),
+            current: config.clone(),
+        }
+    }
+}
+
+/// Keys whose new values hold at once.
+const AT_ONCE: &[&str] = &[
+    "admin.token",
+    "log.level",
+    "rewrite_bodies",
+    "limits.max_in_flight",
+];
+
+/// Takes over new settings.
+///
+/// The certificate is read whether or not its path has changed: renewing one in place is the usual way.
+pub(crate) fn apply(
+    shared: &Shared,
+    config: Config,
+    level: &LogLevel,
+) -> Result<Reloaded, ReloadProblem> {
+    config.check()?;
+    let mut settings = shared.settings.lock();
+    let at_once = |key: &String| AT_ONCE.contains(&key.as_str());
+    let mut reloaded = Reloaded {
+        applied: changed(&settings.current, &config)
+            .into_iter()
+            .filter(at_once)
+            .collect(),
+        // However often they are read: what the process started with holds until it ends.
+        needs_restart: changed(&settings.started, &config)
+            .into_iter()
+            .filter(|key| !at_once(key))
+            .collect(),
+    };
+    // Whatever may fail goes first.
+    if let Some(certificate) = shared.certificate.get() {
+        certificate.reload()?;
+        reloaded.applied.push("tls.cert_file".to_owned());
+    }
+    if config.log.level != settings.current.log.level {
+        level.set(&config.log.level).map_err(ReloadProblem::Level)?;
+    }
+    *shared.admin_token.write() = admin_token(&config);
+    shared.live.set(&config);
+    settings.current = config;
+    Ok(reloaded)
+}
+
+pub(crate) fn admin_token(config: &Config) -> Option<Arc<AdminToken>> {
+    let token = config.admin.token.as_ref()?;
+    Some(Arc::new(AdminToken::new(token.expose())))
+}
+
+/// The keys whose values differ. Secrets are compared, not shown.
+fn changed(old: &Config, new: &Config) -> BTreeSet<String> {
+    let mut keys = BTreeSet::new();
+    let values = (serde_json::to_value(old), serde_json::to_value(new));
+    if let (Ok(old), Ok(new)) = values {
+        compare("", &old, &new, &mut keys);
+    }
+    // These are written as `***`.
+    if old.admin.token != new.admin.token {
+        keys.insert("admin.token".to_owned());
+    }
+    if old.redis.password != new.redis.password {
+        keys.insert("redis.password".to_owned());
+    }
+    keys
+}
+
+fn compare(path: &str, old: &Value, new: &Value, keys: &mut BTreeSet<String>) {
+    match (old, new) {
+        (Value::Object(old), Value::Object(new)) => {
+            for (name, value) in new {
+                let path = match path {
+                    "" => name.clone(),
+                    path => format!("{path}.{name}"),
+                };
+                compare(&path, old.get(name).unwrap_or(&Value::Null), value, keys);
+            }
+        }
+        _ if old != new => {
+            keys.insert(path.to_owned());
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changed_keys_are_named_and_secrets_are_seen() {
+        let old = Config::default();
+        let mut new = Config::default();
+        assert!(changed(&old, &new).is_empty());
+        new.drain_seconds = 5;
+        new.limits.max_in_flight = 7;
+        new.redis.password = Some("one".into());
+        new.admin.token = Some("0123456789abcdef".into());
+        let keys: Vec<_> = changed(&old, &new).into_iter().collect();
+        assert_eq!(
+            keys,
+            [
+                "admin.token",
+                "drain_seconds",
+                "limits.max_in_flight",
+                "redis.password"
+            ]
+        );
+        let mut newer = new.clone();
+        newer.redis.password = Some("two".into());
+        let keys: Vec<_> = changed(&new, &newer).into_iter().collect();
+        assert_eq!(keys, ["redis.password"]);
+    }
+}
