@@ -44,15 +44,23 @@ fn until<T>(what: &str, mut is_so: impl FnMut() -> Option<T>) -> T {
     panic!("waited in vain: {what}");
 }
 
-/// The status of a GET, `None` while nobody listens.
-fn ask(address: SocketAddr, target: &str, token: &str) -> Option<u16> {
+/// The whole answer to a request, `None` while nobody listens.
+fn say(address: SocketAddr, request: &str, token: &str, body: &str) -> Option<String> {
     let mut stream = TcpStream::connect(address).ok()?;
-    let request = format!(
-        "GET {target} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
+    let length = body.len();
+    let message = format!(
+        "{request} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\
+         content-length: {length}\r\nconnection: close\r\n\r\n{body}"
     );
-    stream.write_all(request.as_bytes()).ok()?;
+    stream.write_all(message.as_bytes()).ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
+    Some(answer)
+}
+
+/// The status of a GET, `None` while nobody listens.
+fn ask(address: SocketAddr, target: &str, token: &str) -> Option<u16> {
+    let answer = say(address, &format!("GET {target}"), token, "")?;
     answer.split(' ').nth(1)?.parse().ok()
 }
 
@@ -109,6 +117,54 @@ fn a_hangup_has_the_settings_read_again_and_a_mistake_changes_nothing() {
         !text.contains(FIRST) && !text.contains(SECOND),
         "a secret in the log: {text}"
     );
+}
+
+#[test]
+fn an_operator_changes_the_log_level_and_is_told_what_a_reload_did() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mirror.toml");
+    let log = folder.path().join("log");
+    let settings = |rest: &str| {
+        let text = format!(
+            "listen = \"127.0.0.1:0\"\nupstream = \"http://127.0.0.1:1\"\n{rest}\n[admin]\ntoken = \"{FIRST}\"\n"
+        );
+        fs::write(&file, text).unwrap();
+    };
+    settings("");
+    let child = Command::new(PROGRAM)
+        .arg("--config")
+        .arg(&file)
+        .env_remove("ADMIN_TOKEN")
+        .stdout(Stdio::null())
+        .stderr(fs::File::create(&log).unwrap())
+        .spawn();
+    let _running = Running(child.unwrap());
+    let address = address(&log);
+    let told = |request: &str, body: &str| say(address, request, FIRST, body).unwrap();
+
+    assert!(told("GET /_mirror/log-level", "").contains("\"level\": \"info\""));
+    for body in ["debug", "{\"level\": \"debug\"}"] {
+        let set = told("PUT /_mirror/log-level", body);
+        assert!(set.starts_with("HTTP/1.1 200"), "{set}");
+        assert!(told("GET /_mirror/log-level", "").contains("\"level\": \"debug\""));
+        told("PUT /_mirror/log-level?level=warn", "");
+    }
+    let wrong = told("PUT /_mirror/log-level", "loud");
+    assert!(wrong.starts_with("HTTP/1.1 400"), "{wrong}");
+    assert!(told("GET /_mirror/log-level", "").contains("\"level\": \"warn\""));
+
+    settings("drain_seconds = 7\nrewrite_bodies = false");
+    // Read twice: what waits for a restart goes on waiting, and is told each time.
+    for applied in ["\"rewrite_bodies\"", "[]"] {
+        let reloaded = told("POST /_mirror/reload", "");
+        let (now, later) = reloaded.split_once("needs_restart").unwrap();
+        assert!(now.contains(applied), "{reloaded}");
+        assert!(later.contains("\"drain_seconds\""), "{reloaded}");
+    }
+    settings("drain_seconds = \"soon\"");
+    let refused = told("POST /_mirror/reload", "");
+    assert!(refused.starts_with("HTTP/1.1 422"), "{refused}");
+    assert!(refused.contains("drain_seconds"), "{refused}");
 }
 
 /// Binds a socket, puts it where `LISTEN_FDS` says, and becomes the program.
