@@ -88,6 +88,7 @@ pub use engine::explain::{Explanation, NotReused, Reuse};
 pub use entry::{BodyAccount, CallerAccount, Entry, EntryAccount, SharedWith};
 pub use error::{BodyError, Error};
 pub use fingerprint::{CredentialClass, Fingerprint, FingerprintKey};
+pub use formula::predict_tag;
 pub use observer::{Dropped, Event, Observer, Probe};
 pub use options::{Options, SpeculateEmptyLists};
 pub use outcome::{

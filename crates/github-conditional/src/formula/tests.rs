@@ -47,6 +47,15 @@ fn header_values_enter_raw_and_only_when_sent_and_named() {
 }
 
 #[test]
+fn a_body_in_parts_has_the_tag_of_the_whole() {
+    let mut headers = HeaderMap::new();
+    headers.insert(ACCEPT, HeaderValue::from_static("a/b"));
+    headers.insert(AUTHORIZATION, HeaderValue::from_static("token X"));
+    let tag = predict_tag(&headers, &[b"[", b"{\"id\":1}", b"]"]);
+    assert_eq!(tag.opaque(), sha256("a/b:token X:[{\"id\":1}]"));
+}
+
+#[test]
 fn vary_is_read_over_lines_and_without_spaces() {
     assert_eq!(
         vary(&[
