@@ -15,9 +15,11 @@ use tokio::time::Instant;
 use crate::{CacheStore, CacheValue, Operation, StoreError, StoreKey, Usage, Written};
 
 mod breaker;
+mod circuit;
 
 use breaker::{Admission, Breaker, Verdict};
 pub use breaker::{BreakerLimits, BreakerState};
+pub use circuit::Circuit;
 
 /// What has happened at a [`Guarded`] store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

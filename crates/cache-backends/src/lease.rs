@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 use self::quorum::{Quorum, Renewal};
 use self::server::{LockServer, RedisLock};
-use crate::{RedisOptions, RedisOptionsError};
+use crate::{RedisConnection, RedisOptions, RedisOptionsError};
 
 /// How long a lease lasts, and how it is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +99,11 @@ impl Leases {
             quorum: Arc::new(Quorum::new(servers, options.ttl)),
             ttl: options.ttl,
         })
+    }
+
+    /// Whether enough servers are connected now; for waiting at the start, not for deciding whether to try.
+    pub fn connection(&self) -> RedisConnection {
+        self.quorum.connection()
     }
 
     /// Tries once to take the lease called `name`.

@@ -9,10 +9,10 @@
 //! # Features
 //! - `memory` (default): [`MemoryStore`], in process, bounded by bytes.
 //! - `redis`: [`RedisStore`], shared by processes: Redis or Valkey alone, with replicas, Sentinel or Cluster;
-//!   and [`Leases`], locks that expire, with fencing numbers.
+//!   [`Leases`], locks that expire, with fencing numbers; and [`SharedValues`], which only a newer value replaces.
 //! - `disk`: [`DiskStore`], one file on this machine, bounded by bytes, crash-safe.
 //! - `tiered`: [`TieredStore`], a near store in front of a far one.
-//! - `guarded`: [`Guarded`], a circuit breaker around a store.
+//! - `guarded`: [`Guarded`], a circuit breaker around a store, and [`Circuit`], one around anything else.
 //! - `conformance`: the [`conformance`] suite and the [`FaultStore`] wrapper, for tests of stores.
 #![deny(missing_docs)]
 
@@ -37,6 +37,8 @@ mod memory;
 #[cfg(feature = "redis")]
 mod redis;
 mod shadow;
+#[cfg(feature = "redis")]
+mod shared;
 mod store;
 #[cfg(feature = "tiered")]
 mod tiered;
@@ -47,7 +49,7 @@ pub use error::{Operation, StoreError};
 #[cfg(feature = "conformance")]
 pub use fault::{Fault, FaultControl, FaultStore};
 #[cfg(feature = "guarded")]
-pub use guarded::{BreakerLimits, BreakerState, GuardStats, Guarded};
+pub use guarded::{BreakerLimits, BreakerState, Circuit, GuardStats, Guarded};
 pub use key::{KeyHasher, KeyHasherBuilder, StoreKey};
 #[cfg(any(feature = "redis", feature = "tiered"))]
 pub use latency::LatencyCounts;
@@ -61,6 +63,8 @@ pub use redis::{
     RedisStats, RedisStore, RedisTls, Secret, Sentinel, TlsIdentity,
 };
 pub use shadow::ShadowedStore;
+#[cfg(feature = "redis")]
+pub use shared::{Publication, Published, SharedChange, SharedHead, SharedValue, SharedValues};
 pub use store::{CacheStore, CacheValue, Persist, Usage, Written};
 #[cfg(feature = "tiered")]
 pub use tiered::{LevelStats, TieredOptions, TieredStats, TieredStore};

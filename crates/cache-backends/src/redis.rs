@@ -22,6 +22,7 @@ mod random;
 mod recent;
 mod silence;
 mod statistics;
+mod url;
 mod writer;
 
 use std::fmt;
@@ -37,10 +38,9 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use self::change::{Change, Scope};
-use self::connection::AbortOnDrop;
-pub(crate) use self::connection::{Connection, servers};
+pub(crate) use self::connection::{AbortOnDrop, Commands, Connection, servers};
 use self::entry::{Found, Naming};
-use self::failure::Failure;
+pub(crate) use self::failure::Failure;
 use self::keeping::{KEEPERS, Keeper};
 use self::queue::{Admission, Bounds, WriteQueue};
 use self::recent::RecentWrites;

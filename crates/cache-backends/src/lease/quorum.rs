@@ -7,7 +7,8 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::LeaseError;
-use super::server::{LockServer, Ownership, Take};
+use super::server::{LockServer, Ownership, RedisLock, Take};
+use crate::RedisConnection;
 
 /// Clocks of different machines do not run equally fast: this part of the time is not counted on.
 const DRIFT: f64 = 0.01;
@@ -35,6 +36,17 @@ pub(super) enum Renewal {
     NotOurs,
     /// Too few answered.
     Unknown,
+}
+
+impl Quorum<RedisLock> {
+    /// Up when a majority is.
+    pub(super) fn connection(&self) -> RedisConnection {
+        let up = self.servers.iter().filter(|server| server.is_up()).count();
+        match up >= self.majority() {
+            true => RedisConnection::Up,
+            false => RedisConnection::Down,
+        }
+    }
 }
 
 impl<S: LockServer> Quorum<S> {

@@ -93,6 +93,10 @@ impl RedisLock {
         })
     }
 
+    pub(super) fn is_up(&self) -> bool {
+        self.connection.is_up()
+    }
+
     async fn run(
         &self,
         script: &'static str,

@@ -6,7 +6,7 @@ use crate::{Operation, StoreError};
 
 /// Why a command failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// No answer in time; it may have been carried out.
     Timeout,
     /// Nobody there, or one who cannot do it at the moment.
@@ -31,7 +31,7 @@ const PASSING: [&str; 9] = [
 ];
 
 impl Failure {
-    pub(super) fn of(error: &Error) -> Self {
+    pub(crate) fn of(error: &Error) -> Self {
         let code = error.details().split_whitespace().next().unwrap_or("");
         match error.kind() {
             ErrorKind::Timeout => Self::Timeout,
@@ -45,7 +45,7 @@ impl Failure {
         }
     }
 
-    pub(super) fn into_store_error(self, operation: Operation, source: Error) -> StoreError {
+    pub(crate) fn into_store_error(self, operation: Operation, source: Error) -> StoreError {
         match self {
             Self::Timeout => StoreError::timeout(operation),
             Self::Away | Self::Refused => StoreError::unavailable(operation),

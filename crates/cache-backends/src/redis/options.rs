@@ -292,6 +292,9 @@ pub enum RedisOptionsError {
     /// Neither `host`, nor `host:port`.
     #[error("an endpoint is not `host` or `host:port`")]
     Endpoint,
+    /// Not one of the forms of [`RedisOptions::from_url`].
+    #[error("is not a url such as `redis://host:port`, `redis-sentinel://` or `redis-cluster://`")]
+    Url,
     /// Certificates or key cannot be used.
     #[error("the TLS {0} cannot be used")]
     Tls(&'static str),

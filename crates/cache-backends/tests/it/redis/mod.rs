@@ -3,6 +3,7 @@
 mod faults;
 mod forms;
 mod leases;
+mod shared;
 mod sharing;
 
 use std::sync::atomic::{AtomicU64, Ordering};
