@@ -16,7 +16,7 @@ use crate::Fallible;
 #[derive(Clone, Debug)]
 pub struct Client {
     http: Http<HttpConnector, Empty<Bytes>>,
-    authorization: String,
+    authorization: Option<String>,
 }
 
 /// What came back, and how long it took to its last byte.
@@ -43,11 +43,19 @@ impl Reply {
 impl Client {
     /// A client that shows this token.
     pub fn new(token: &str) -> Self {
+        Self {
+            authorization: Some(format!("token {token}")),
+            ..Self::anonymous()
+        }
+    }
+
+    /// A client without a token.
+    pub fn anonymous() -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         Self {
             http: Http::builder(TokioExecutor::new()).build(connector),
-            authorization: format!("token {token}"),
+            authorization: None,
         }
     }
 
@@ -56,10 +64,11 @@ impl Client {
     /// # Errors
     /// When no whole answer arrives.
     pub async fn get(&self, url: &str) -> Fallible<Reply> {
-        let request = Request::get(url)
-            .header("authorization", &self.authorization)
-            .header("user-agent", "bench")
-            .body(Empty::new())?;
+        let mut request = Request::get(url).header("user-agent", "bench");
+        if let Some(authorization) = &self.authorization {
+            request = request.header("authorization", authorization);
+        }
+        let request = request.body(Empty::new())?;
         let begun = Instant::now();
         let (head, body) = self.http.request(request).await?.into_parts();
         let body = body.collect().await?.to_bytes();
@@ -69,6 +78,21 @@ impl Client {
             body,
             took: begun.elapsed(),
         })
+    }
+
+    /// Sends a POST without a body, with a bearer token of its own; anything but a success is an error.
+    ///
+    /// # Errors
+    /// Also when no answer arrives.
+    pub async fn post(&self, url: &str, bearer: &str) -> Fallible<()> {
+        let request = Request::post(url)
+            .header("authorization", format!("Bearer {bearer}"))
+            .body(Empty::new())?;
+        let status = self.http.request(request).await?.status();
+        match status.is_success() {
+            true => Ok(()),
+            false => Err(format!("{url}: {status}").into()),
+        }
     }
 
     /// As [`get`](Self::get); anything but a hit is an error.

@@ -20,11 +20,18 @@ struct Page {
     arguments: &'static [&'static str],
 }
 
-const PAGES: &[Page] = &[Page {
-    file: "docs/configuration.md",
-    program: "github-mirror",
-    arguments: &["--print-config-docs"],
-}];
+const PAGES: &[Page] = &[
+    Page {
+        file: "docs/configuration.md",
+        program: "github-mirror",
+        arguments: &["--print-config-docs"],
+    },
+    Page {
+        file: "docs/read-cache-configuration.md",
+        program: "github-read-cache",
+        arguments: &["--print-config-docs"],
+    },
+];
 
 const ROUTE_TABLE: &str = "crates/github-headers/src/route/table.txt";
 

@@ -51,6 +51,7 @@ pub(crate) fn ready(workspace: &Workspace) -> Result<Tools, String> {
     let clients = npm_packages(workspace, &node)?;
     let description = openapi_description(workspace)?;
     let redis = redis_programs()?;
+    shell_programs()?;
     let mut variables = vec![
         ("OPENAPI_DESCRIPTION", description.into()),
         ("MIRROR_TEST_PYTHON", python.join("bin/python").into()),
@@ -153,6 +154,25 @@ pub(crate) fn redis_programs() -> Result<[(&'static str, OsString); 3], String> 
          (Debian, Ubuntu: `apt-get install redis-server redis-sentinel`)"
             .to_owned()
     })
+}
+
+/// What the acceptance script of the read cache calls by name.
+fn shell_programs() -> Result<(), String> {
+    let missing = || {
+        ["bash", "curl", "jq"]
+            .into_iter()
+            .find(|name| environment::find_program(name).is_none())
+    };
+    if missing().is_none() {
+        return Ok(());
+    }
+    apt_install(&["bash", "curl", "jq"])?;
+    match missing() {
+        None => Ok(()),
+        Some(name) => Err(format!(
+            "{name} is missing (Debian, Ubuntu: `apt-get install {name}`)"
+        )),
+    }
 }
 
 /// Only as root on a Debian-like machine, which is what a container is; elsewhere the caller's message says what to do.

@@ -1,0 +1,238 @@
+//! The settings of the read cache: one struct per concern, each with defaults that work.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use service_runtime::Secret;
+use service_runtime::config::{Alias, Spec};
+use service_runtime::logs::Format;
+
+mod check;
+mod docs;
+
+pub use check::ConfigProblem;
+pub use docs::reference;
+
+/// Everything that can be set.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    pub listen: IpAddr,
+    pub port: u16,
+    pub upstream: String,
+    pub orgs: Vec<String>,
+    pub tokens: Secret,
+    pub admin_token: Secret,
+    pub drain_seconds: u64,
+    pub drain_grace_seconds: u64,
+    pub log: LogConfig,
+    pub cache: CacheConfig,
+    pub master: MasterConfig,
+    pub lease: LeaseConfig,
+    pub upstream_http: UpstreamHttpConfig,
+    pub limits: LimitsConfig,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    pub format: Format,
+    pub level: String,
+}
+
+/// How long copies live, and how long a client may wait.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CacheConfig {
+    pub master_ttl_seconds: f64,
+    pub node_ttl_seconds: f64,
+    pub max_stale_seconds: f64,
+    pub per_page: u32,
+    pub soft_timeout_milliseconds: u64,
+    pub hard_timeout_milliseconds: u64,
+    pub early_refresh_factor: f64,
+    pub page_concurrency: usize,
+    pub max_pages: u32,
+    pub max_page_bytes: usize,
+    pub max_body_bytes: usize,
+    pub proxy_max_bytes: u64,
+}
+
+/// The cache that all nodes share.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MasterConfig {
+    pub url: Option<Secret>,
+    pub host: Option<String>,
+    pub port: u16,
+    pub password: Secret,
+    pub ca_file: Option<PathBuf>,
+    pub namespace: String,
+    pub read_timeout_milliseconds: u64,
+    pub write_timeout_milliseconds: u64,
+}
+
+/// Who refreshes.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LeaseConfig {
+    pub ttl_milliseconds: u64,
+    pub servers: Vec<Secret>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UpstreamHttpConfig {
+    pub connect_timeout_seconds: u64,
+    pub response_timeout_seconds: u64,
+    pub body_idle_timeout_seconds: u64,
+    pub ca_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitsConfig {
+    pub max_header_bytes: usize,
+    pub header_read_timeout_seconds: u64,
+    pub max_connections: usize,
+    pub max_in_flight: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: IpAddr::from([127, 0, 0, 1]),
+            port: 5000,
+            upstream: "https://api.github.com".to_owned(),
+            orgs: vec!["Netflix".to_owned()],
+            tokens: Secret::default(),
+            admin_token: Secret::default(),
+            drain_seconds: 30,
+            drain_grace_seconds: 0,
+            log: LogConfig::default(),
+            cache: CacheConfig::default(),
+            master: MasterConfig::default(),
+            lease: LeaseConfig::default(),
+            upstream_http: UpstreamHttpConfig::default(),
+            limits: LimitsConfig::default(),
+        }
+    }
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self {
+            format: Format::Text,
+            level: "info".to_owned(),
+        }
+    }
+}
+
+impl Default for CacheConfig {
+    fn default() -> Self {
+        Self {
+            master_ttl_seconds: 1000.0,
+            node_ttl_seconds: 50.0,
+            max_stale_seconds: 86_400.0,
+            per_page: 100,
+            soft_timeout_milliseconds: 200,
+            hard_timeout_milliseconds: 10_000,
+            early_refresh_factor: 1.0,
+            page_concurrency: 4,
+            max_pages: 1_000,
+            max_page_bytes: 16 << 20,
+            max_body_bytes: 512 << 20,
+            proxy_max_bytes: 64 << 20,
+        }
+    }
+}
+
+impl Default for MasterConfig {
+    fn default() -> Self {
+        Self {
+            url: None,
+            host: None,
+            port: 6379,
+            password: Secret::default(),
+            ca_file: None,
+            namespace: "github-read-cache".to_owned(),
+            read_timeout_milliseconds: 2_000,
+            write_timeout_milliseconds: 5_000,
+        }
+    }
+}
+
+impl Default for LeaseConfig {
+    fn default() -> Self {
+        Self {
+            ttl_milliseconds: 30_000,
+            servers: Vec::new(),
+        }
+    }
+}
+
+impl Default for UpstreamHttpConfig {
+    fn default() -> Self {
+        Self {
+            connect_timeout_seconds: 5,
+            response_timeout_seconds: 10,
+            body_idle_timeout_seconds: 30,
+            ca_file: None,
+        }
+    }
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            max_header_bytes: 64 << 10,
+            header_read_timeout_seconds: 10,
+            max_connections: 10_000,
+            max_in_flight: 10_000,
+        }
+    }
+}
+
+impl CacheConfig {
+    pub(crate) fn master_ttl(&self) -> Duration {
+        Duration::from_secs_f64(self.master_ttl_seconds)
+    }
+
+    pub(crate) fn node_ttl(&self) -> Duration {
+        Duration::from_secs_f64(self.node_ttl_seconds)
+    }
+
+    pub(crate) fn max_stale(&self) -> Duration {
+        Duration::from_secs_f64(self.max_stale_seconds)
+    }
+}
+
+/// Prefix, kept names and secrets.
+pub const SPEC: Spec<'static> = Spec {
+    prefix: "GITHUB_READ_CACHE_",
+    aliases: &[
+        Alias::text("PORT", "port"),
+        Alias::text("GITHUB_API_TOKEN", "tokens"),
+        Alias::text("GITHUB_API_PREFIX", "upstream"),
+        Alias::text("ADMIN_TOKEN", "admin_token"),
+        Alias::text("CACHE_PASSWORD", "master.password"),
+        Alias::text("MASTER_CACHE_HOST", "master.host"),
+        Alias::text("MASTER_CACHE_PORT", "master.port"),
+        Alias::text("MASTER_CACHE_TTL", "cache.master_ttl_seconds"),
+        Alias::text("NODE_CACHE_TTL", "cache.node_ttl_seconds"),
+        Alias::text("MAX_STALE", "cache.max_stale_seconds"),
+        Alias::text("PER_PAGE", "cache.per_page"),
+        Alias::text("LOCK_TTL_MS", "lease.ttl_milliseconds"),
+        Alias::text("SOFT_TIMEOUT_MS", "cache.soft_timeout_milliseconds"),
+        Alias::text("HARD_TIMEOUT_MS", "cache.hard_timeout_milliseconds"),
+    ],
+    secrets: &[
+        "tokens",
+        "admin_token",
+        "master.url",
+        "master.password",
+        "lease.servers",
+    ],
+};

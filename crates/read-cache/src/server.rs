@@ -1,0 +1,63 @@
+//! A read cache on its socket: listener, limits and drain from the settings.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use service_runtime::listener::{Limits, ListenAddress, Listener, serve};
+use service_runtime::{Drain, DrainReport, Failure, Shutdown};
+
+use crate::config::Config;
+use crate::service::ReadCache;
+
+/// A read cache whose socket is bound, ready to serve.
+#[derive(Debug)]
+pub struct Server {
+    cache: ReadCache,
+    listener: Listener,
+    limits: Limits,
+    grace: Duration,
+    limit: Duration,
+}
+
+impl Server {
+    /// Binds the socket. To be called inside the runtime.
+    ///
+    /// # Errors
+    /// When the address is taken: one line that names it.
+    pub fn bind(config: &Config, cache: ReadCache) -> Result<Self, Failure> {
+        Ok(Self {
+            cache,
+            listener: Listener::tcp(SocketAddr::new(config.listen, config.port))?,
+            limits: Limits {
+                max_connections: config.limits.max_connections,
+                max_header_bytes: config.limits.max_header_bytes,
+                header_read_timeout: Duration::from_secs(config.limits.header_read_timeout_seconds),
+                ..Limits::default()
+            },
+            grace: Duration::from_secs(config.drain_grace_seconds),
+            limit: Duration::from_secs(config.drain_seconds),
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> ListenAddress {
+        self.listener.address()
+    }
+
+    /// Keeps and serves until `shutdown`, then drains.
+    pub async fn run(self, shutdown: Shutdown) -> DrainReport {
+        shutdown.readiness().set_ready();
+        let keeping = tokio::spawn(self.cache.clone().keep(shutdown.clone()));
+        let drain = Drain {
+            shutdown,
+            grace: self.grace,
+            limit: self.limit,
+        };
+        let cache = self.cache;
+        let service = move |_peer| cache.service();
+        let report = serve(vec![self.listener], service, self.limits, drain).await;
+        // Ends at once: it was asked to when the drain began.
+        let _ = keeping.await;
+        report
+    }
+}
