@@ -136,6 +136,9 @@ pub(crate) enum Load {
 }
 
 impl Load {
+    /// How many there are.
+    const KINDS: usize = Self::Error as usize + 1;
+
     const fn as_str(self) -> &'static str {
         match self {
             Self::Hit => "hit",
@@ -183,7 +186,7 @@ pub(crate) struct Instruments {
 
 /// Loads of one level of the store, for the status page.
 #[derive(Debug, Default)]
-struct LevelLoads([AtomicU64; 3]);
+struct LevelLoads([AtomicU64; Load::KINDS]);
 
 /// The same at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -276,12 +279,12 @@ impl Instruments {
 
     /// What a level of the store was asked for so far.
     pub(crate) fn loads_of(&self, level: Level) -> Loads {
-        let [hits, misses, errors] = &self.level_loads[level as usize].0;
+        let [hits, misses, timeouts, errors] = &self.level_loads[level as usize].0;
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         Loads {
             hits: read(hits),
             misses: read(misses),
-            errors: read(errors),
+            errors: read(timeouts) + read(errors),
         }
     }
 
