@@ -58,6 +58,11 @@ impl Error {
         self.trouble == Trouble::Connection
     }
 
+    /// GitHub was not asked, because the wrapped client knows that it is away. Nothing was sent, a write neither.
+    pub fn is_offline(&self) -> bool {
+        self.trouble == Trouble::Offline
+    }
+
     /// GitHub answered with something that makes no sense, such as a 304 to an unconditional request.
     pub fn is_invalid_answer(&self) -> bool {
         self.trouble == Trouble::ServerError
@@ -74,6 +79,7 @@ impl fmt::Display for Error {
         f.write_str(match self.trouble {
             Trouble::Timeout => "no answer in time",
             Trouble::Connection => "no connection",
+            Trouble::Offline => "not asked",
             Trouble::ServerError | Trouble::RateLimited => "the answer makes no sense",
         })
     }
@@ -84,6 +90,20 @@ impl StdError for Error {
         self.source.as_ref().map(SharedError::as_dyn)
     }
 }
+
+/// A wrapped client's error that says: GitHub was not asked, because it is known to be away.
+///
+/// Callers are then shown what GitHub confirmed to them before, with [`Trouble::Offline`] as the reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Offline;
+
+impl fmt::Display for Offline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the upstream is offline")
+    }
+}
+
+impl StdError for Offline {}
 
 /// Tells what kind of trouble an inner service's error is, by what its chain of causes says.
 pub(crate) fn classify(error: &(dyn StdError + 'static)) -> Trouble {
@@ -96,6 +116,9 @@ pub(crate) fn classify(error: &(dyn StdError + 'static)) -> Trouble {
         }
         if error.is::<tokio::time::error::Elapsed>() {
             return Trouble::Timeout;
+        }
+        if error.is::<Offline>() {
+            return Trouble::Offline;
         }
         cause = error.source();
     }

@@ -86,7 +86,7 @@ pub use confidence::{Learned, Prediction, Verification};
 pub use engine::Inspect;
 pub use engine::explain::{Explanation, NotReused, Reuse};
 pub use entry::{BodyAccount, CallerAccount, Entry, EntryAccount, SharedWith};
-pub use error::{BodyError, Error};
+pub use error::{BodyError, Error, Offline};
 pub use fingerprint::{CredentialClass, Fingerprint, FingerprintKey};
 pub use formula::predict_tag;
 pub use observer::{Dropped, Event, Observer, Probe};

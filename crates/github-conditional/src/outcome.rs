@@ -71,6 +71,8 @@ pub enum Trouble {
     Timeout,
     /// No connection, or it broke before the answer.
     Connection,
+    /// GitHub was not asked, because it is known to be away: the wrapped client said [`Offline`](crate::Offline).
+    Offline,
 }
 
 impl Trouble {
@@ -81,6 +83,7 @@ impl Trouble {
             Self::ServerError => "server-error",
             Self::Timeout => "timeout",
             Self::Connection => "connection-error",
+            Self::Offline => "offline",
         }
     }
 }

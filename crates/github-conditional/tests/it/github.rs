@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use github_conditional::Fingerprint;
+use github_conditional::{Fingerprint, Offline};
 use http::header::{
     ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, DATE, ETAG,
     IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, VARY,
@@ -20,6 +20,8 @@ use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, watch};
 use tower::Service;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Who asks: the value of `Authorization`, or nobody.
 pub(crate) type Caller = Option<&'static str>;
@@ -105,6 +107,8 @@ pub(crate) enum On304 {
 pub(crate) enum Manner {
     /// No connection.
     Refused,
+    /// Not asked, as a client tells it that knows GitHub to be away.
+    Offline,
     /// No answer in time, as a client with a timeout tells it.
     TimedOut,
     /// Never an answer.
@@ -368,7 +372,7 @@ impl GitHub {
         }
     }
 
-    async fn answer(self, request: Request<Full<Bytes>>) -> Result<Response<Answer>, io::Error> {
+    async fn answer(self, request: Request<Full<Bytes>>) -> Result<Response<Answer>, BoxError> {
         let target = request
             .uri()
             .path_and_query()
@@ -391,8 +395,11 @@ impl GitHub {
         tokio::task::yield_now().await;
         let mut tap = None;
         match manner {
-            Some(Manner::Refused) => return Err(io::ErrorKind::ConnectionRefused.into()),
-            Some(Manner::TimedOut) => return Err(io::ErrorKind::TimedOut.into()),
+            Some(Manner::Offline) => return Err(Offline.into()),
+            Some(Manner::Refused) => {
+                return Err(io::Error::from(io::ErrorKind::ConnectionRefused).into());
+            }
+            Some(Manner::TimedOut) => return Err(io::Error::from(io::ErrorKind::TimedOut).into()),
             Some(Manner::Hang) => std::future::pending().await,
             Some(Manner::Answer(status, headers, body)) => {
                 let mut world = self.0.lock();
@@ -567,10 +574,10 @@ fn matches(asked: &HeaderMap, tag: Option<&str>, modified: Option<&str>) -> bool
 
 impl Service<Request<Full<Bytes>>> for GitHub {
     type Response = Response<Answer>;
-    type Error = io::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Answer>, io::Error>> + Send>>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Answer>, BoxError>> + Send>>;
 
-    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), io::Error>> {
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         Poll::Ready(Ok(()))
     }
 

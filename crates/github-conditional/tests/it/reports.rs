@@ -54,6 +54,7 @@ async fn cache_status_of_every_outcome() {
             Stale(Trouble::Connection),
             "fwd=stale; detail=connection-error",
         ),
+        (Stale(Trouble::Offline), "fwd=stale; detail=offline"),
         (Fetched(Storing::Recorded), "fwd=miss; stored"),
         (Fetched(Storing::Status), "fwd=miss; detail=status"),
         (Fetched(Storing::Forbidden), "fwd=miss; detail=forbidden"),

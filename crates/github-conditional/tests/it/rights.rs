@@ -12,7 +12,7 @@ const SECONDARY: &str =
     "{\"message\":\"You have exceeded a secondary rate limit. Please wait a few minutes\"}";
 
 /// Every way in which GitHub can fail, and what `Cache-Status` says of a stale answer then.
-fn troubles() -> [(Manner, &'static str); 9] {
+fn troubles() -> [(Manner, &'static str); 10] {
     let none_left: &[(&str, &str)] = &[("x-ratelimit-remaining", "0")];
     let some_left: &[(&str, &str)] = &[("x-ratelimit-remaining", "4840")];
     [
@@ -21,6 +21,7 @@ fn troubles() -> [(Manner, &'static str); 9] {
             "github-mirror; fwd=stale; detail=connection-error",
         ),
         (Manner::TimedOut, "github-mirror; fwd=stale; detail=timeout"),
+        (Manner::Offline, "github-mirror; fwd=stale; detail=offline"),
         (
             Manner::Answer(500, &[], "{}"),
             "github-mirror; fwd=stale; fwd-status=500; detail=server-error",
@@ -118,6 +119,13 @@ async fn without_anything_to_show_the_trouble_itself_is_the_answer() {
     assert!(error.is_timeout());
     assert_eq!(error.to_string(), "no answer in time");
     assert!(std::error::Error::source(&error).is_some());
+    bench.github.next(REPO, Manner::Offline);
+    let error = bench.fail(ALICE, REPO).await;
+    assert!(error.is_offline() && !error.is_connection() && !error.is_timeout());
+    assert_eq!(
+        crate::bench::cache_status(error.report()),
+        "github-mirror; fwd=miss; detail=offline"
+    );
 
     let headers: &[(&str, &str)] = &[("retry-after", "60"), ("x-ratelimit-remaining", "12")];
     bench
