@@ -11,6 +11,7 @@
 //! | [`error`] | why there is no answer, or no whole one |
 //! | [`ledger`] | what GitHub said about quota, by caller and resource (pure) |
 //! | `observer` | who is told about each answer |
+//! | `document` | one public document on a host of its own, such as the status page |
 //!
 //! [`Upstream`] is a [`tower_service::Service`], cheap to clone; every clone shares one pool and one ledger.
 //!
@@ -30,6 +31,7 @@ pub mod options;
 mod base;
 mod clock;
 mod dial;
+mod document;
 mod gunzip;
 mod observer;
 mod request_body;
@@ -41,6 +43,7 @@ mod stack;
 
 pub use base::{BaseUrl, BaseUrlError};
 pub use clock::WallClock;
+pub use document::{Document, DocumentBuildError, DocumentError};
 pub use error::{BodyError, BuildError, Reason, UpstreamError};
 pub use ledger::{CallerId, Ledger, LedgerLine, SharedLedger};
 pub use observer::{ConnectionUse, UpstreamEvent, UpstreamObserver};

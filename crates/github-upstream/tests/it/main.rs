@@ -7,6 +7,7 @@
 
 mod client;
 mod coding;
+mod document;
 mod failures;
 mod fidelity;
 mod flow;
