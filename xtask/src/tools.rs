@@ -46,7 +46,8 @@ pub(crate) fn task(workspace: &Workspace) -> Result<(), String> {
 /// # Errors
 /// Says which tool is missing and how to install it.
 pub(crate) fn ready(workspace: &Workspace) -> Result<Tools, String> {
-    let python = python(workspace)?;
+    let python = python(workspace, "python", "xtask/clients/requirements.txt")?;
+    let github3 = python_of_github3(workspace)?;
     let node = node(workspace)?;
     let clients = npm_packages(workspace, &node)?;
     let description = openapi_description(workspace)?;
@@ -56,6 +57,10 @@ pub(crate) fn ready(workspace: &Workspace) -> Result<Tools, String> {
         ("OPENAPI_DESCRIPTION", description.into()),
         ("MIRROR_TEST_PYTHON", python.join("bin/python").into()),
         ("MIRROR_TEST_GH", python.join("bin/gh").into()),
+        (
+            "MIRROR_TEST_GITHUB3_PYTHON",
+            github3.join("bin/python").into(),
+        ),
         ("MIRROR_TEST_NODE", node.program.into()),
         ("MIRROR_TEST_NODE_DIR", clients.into()),
         ("MIRROR_TEST_BIN_DIR", workspace.debug_folder().into()),
@@ -83,18 +88,24 @@ fn shared_data(root: &Path) -> Option<PathBuf> {
     None
 }
 
-/// A virtual environment with PyGithub and GitHub's own `gh`.
-fn python(workspace: &Workspace) -> Result<PathBuf, String> {
-    let environment = folder(workspace, "python");
-    let pins = workspace.read("xtask/clients/requirements.txt")?;
+/// github3.py in an environment of its own, so that neither set of pins has to fit the other.
+fn python_of_github3(workspace: &Workspace) -> Result<PathBuf, String> {
+    python(
+        workspace,
+        "github3",
+        "xtask/clients/github3/requirements.txt",
+    )
+}
+
+/// A virtual environment with these packages: with the first file, PyGithub and GitHub's own `gh`.
+fn python(workspace: &Workspace, name: &str, requirements: &str) -> Result<PathBuf, String> {
+    let environment = folder(workspace, name);
+    let pins = workspace.read(requirements)?;
     let program = base_python()?;
     let version = output(Command::new(&program).arg("--version"))?;
     install(&environment, &format!("{version}{pins}"), |environment| {
         run(Command::new(&program).args(["-m", "venv"]).arg(environment))?;
-        pip_install(
-            environment,
-            &workspace.root.join("xtask/clients/requirements.txt"),
-        )
+        pip_install(environment, &workspace.root.join(requirements))
     })?;
     Ok(environment)
 }
