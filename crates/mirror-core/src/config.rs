@@ -10,11 +10,15 @@ use service_runtime::logs::Format;
 
 mod admin;
 mod docs;
+mod offline;
 mod telemetry;
+mod users;
 
 pub use admin::AdminConfig;
 pub use docs::reference;
+pub use offline::{OfflineConfig, StatusConfig};
 pub use telemetry::TelemetryConfig;
+pub use users::UsersConfig;
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -37,6 +41,8 @@ pub struct Config {
     pub users: UsersConfig,
     pub admin: AdminConfig,
     pub telemetry: TelemetryConfig,
+    pub offline: OfflineConfig,
+    pub status: StatusConfig,
 }
 
 /// When callers without `Authorization` are served unasked.
@@ -151,13 +157,6 @@ pub struct LimitsConfig {
     pub max_in_flight: usize,
 }
 
-/// Who may use the mirror.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct UsersConfig {
-    pub allowed: Vec<String>,
-}
-
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -178,6 +177,8 @@ impl Default for Config {
             users: UsersConfig::default(),
             admin: AdminConfig::default(),
             telemetry: TelemetryConfig::default(),
+            offline: OfflineConfig::default(),
+            status: StatusConfig::default(),
         }
     }
 }
@@ -245,6 +246,8 @@ pub const SPEC: Spec<'static> = Spec {
         Alias::list("GITHUB_USERS", "users.allowed"),
         Alias::text("ADMIN_TOKEN", "admin.token"),
         Alias::text("OTEL_EXPORTER_OTLP_ENDPOINT", "telemetry.otlp_endpoint"),
+        Alias::text("GITHUB_STATUS_SLEEP_TIME", "status.interval_seconds"),
+        Alias::text("GITHUB_STATUS_TIMEOUT", "status.timeout_seconds"),
     ],
     secrets: &["redis.password", "admin.token"],
 };
@@ -278,10 +281,9 @@ impl Config {
         self.check_store()?;
         self.admin.check()?;
         self.telemetry.check()?;
-        if !self.users.allowed.is_empty() {
-            // Whoever sets it expects nobody else to get in: refusing beats ignoring.
-            return problem("users.allowed", "this version does not validate users");
-        }
+        self.users.check()?;
+        self.offline.check()?;
+        self.status.check()?;
         match (&self.tls.cert_file, &self.tls.key_file) {
             (Some(_), None) => return problem("tls.key_file", "needed with tls.cert_file"),
             (None, Some(_)) => return problem("tls.cert_file", "needed with tls.key_file"),
@@ -330,15 +332,34 @@ impl Config {
             ),
             ("limits.max_connections", self.limits.max_connections as u64),
             ("limits.max_in_flight", self.limits.max_in_flight as u64),
+            (
+                "users.max_remembered_tokens",
+                self.users.max_remembered_tokens as u64,
+            ),
+            ("offline.window_seconds", self.offline.window_seconds),
+            ("offline.min_samples", self.offline.min_samples),
+            ("offline.probe_seconds", self.offline.probe_seconds),
+            (
+                "offline.return_reads_per_second",
+                self.offline.return_reads_per_second,
+            ),
+            ("status.interval_seconds", self.status.interval_seconds),
+            ("status.timeout_seconds", self.status.timeout_seconds),
         ];
         if let Some((key, _)) = positive.iter().find(|(_, value)| *value == 0) {
             return problem(key, "must be at least 1");
         }
-        let drain = [
+        let zero_allowed = [
             ("drain_seconds", self.drain_seconds),
             ("drain_grace_seconds", self.drain_grace_seconds),
+            ("users.trust_seconds", self.users.trust_seconds),
+            ("users.refusal_seconds", self.users.refusal_seconds),
+            (
+                "users.outage_trust_seconds",
+                self.users.outage_trust_seconds,
+            ),
         ];
-        let mut durations = positive.iter().chain(&drain);
+        let mut durations = positive.iter().chain(&zero_allowed);
         match durations.find(|(key, value)| key.ends_with("_seconds") && *value > YEAR_SECONDS) {
             Some((key, _)) => problem(key, "must be at most 31536000, a year"),
             None => Ok(()),
@@ -463,8 +484,20 @@ mod tests {
             "tls.key_file: needed with tls.cert_file",
         );
         check(
-            |config| config.users.allowed = vec!["octocat".into()],
-            "users.allowed: this version does not validate users",
+            |config| config.users.allowed = Some(Vec::new()),
+            "users.allowed: names nobody; leave it out to let everybody in",
+        );
+        check(
+            |config| config.offline.error_ratio = 2.0,
+            "offline.error_ratio: must be more than 0 and at most 1",
+        );
+        check(
+            |config| config.status.url = "status.example".into(),
+            "status.url: must begin with http:// or https://",
+        );
+        check(
+            |config| config.status.interval_seconds = 0,
+            "status.interval_seconds: must be at least 1",
         );
         check(
             |config| config.limits.max_in_flight = 0,

@@ -27,6 +27,7 @@ use crate::rewrite::{Base, Positions, Rewriter, Rewritten};
 use crate::spans;
 use crate::tally::{Answered, Variant};
 use crate::timed::UpstreamTime;
+use crate::users::{Desk, Visitor};
 
 /// One request's way.
 pub(crate) struct Exchange {
@@ -42,6 +43,7 @@ struct Asked {
     upstream_time: UpstreamTime,
     /// The caller's, where requests are traced.
     traceparent: Option<HeaderValue>,
+    visitor: Visitor,
 }
 
 impl Exchange {
@@ -75,7 +77,7 @@ impl Exchange {
                 match Place::take(&shared.in_flight, shared.live.max_in_flight()) {
                     None => self.refused(&Problem::Overloaded, &request),
                     Some(place) => {
-                        let answer = self.forward(request, target, dialect).await;
+                        let answer = self.admitted(request, target, dialect).await;
                         answer.map(|body| body.holding(place))
                     }
                 }
@@ -153,17 +155,58 @@ impl Exchange {
         answer
     }
 
-    /// Sends a request through the engine, and makes the answer the mirror's own.
-    async fn forward(
+    /// Serves a request, if its user may be served.
+    async fn admitted(
         self,
         request: Request<Incoming>,
         target: PathAndQuery,
         dialect: Dialect,
     ) -> Response<MirrorBody> {
         let shared = &*self.shared;
+        let upstream_time = UpstreamTime::default();
+        let desk = Desk {
+            engine: &shared.engine,
+            inspect: &*shared.inspect,
+            time: &upstream_time,
+            now: self.at,
+        };
+        match shared.users.admit(desk, request.headers()).await {
+            Ok(visitor) => {
+                let asked = Asked {
+                    method: request.method().clone(),
+                    target,
+                    upstream_time,
+                    traceparent: match shared.traces.get() {
+                        Some(_) => request.headers().get(spans::TRACEPARENT).cloned(),
+                        None => None,
+                    },
+                    visitor,
+                };
+                self.forward(request, asked, dialect).await
+            }
+            Err(denied) => {
+                let upstream = &shared.upstream;
+                let denied = &denied;
+                let mut answer = self.refused(&Problem::Denied { upstream, denied }, &request);
+                if let Some(report) = denied.report() {
+                    tell(report, answer.headers_mut());
+                }
+                answer
+            }
+        }
+    }
+
+    /// Sends a request through the engine, and makes the answer the mirror's own.
+    async fn forward(
+        self,
+        request: Request<Incoming>,
+        asked: Asked,
+        dialect: Dialect,
+    ) -> Response<MirrorBody> {
+        let shared = &*self.shared;
         let (mut parts, body) = request.into_parts();
         let base = shared.origins.base(&parts.uri, &parts.headers, dialect);
-        parts.uri = Uri::from(target.clone());
+        parts.uri = Uri::from(asked.target.clone());
         parts.version = Version::HTTP_11;
         if shared.live.rewrite_bodies()
             && base != Base::Unchanged
@@ -172,15 +215,6 @@ impl Exchange {
             // A compressed body could not be rewritten. The upstream leg is compressed all the same.
             parts.headers.remove(ACCEPT_ENCODING);
         }
-        let asked = Asked {
-            method: parts.method.clone(),
-            target,
-            upstream_time: UpstreamTime::default(),
-            traceparent: match shared.traces.get() {
-                Some(_) => parts.headers.get(spans::TRACEPARENT).cloned(),
-                None => None,
-            },
-        };
         shared.instruments.tally.saw(&Variant::of(&parts.headers));
         parts.extensions.insert(asked.upstream_time.clone());
         let request = Request::from_parts(parts, RequestBody::from(body));
@@ -200,6 +234,9 @@ impl Exchange {
         let Some(report) = parts.extensions.remove::<Report>() else {
             unreachable!("the engine puts a report into each answer");
         };
+        if report.upstream_status == Some(StatusCode::UNAUTHORIZED) {
+            self.shared.users.refused_upstream(report.fingerprint);
+        }
         let mut answer = if report.outcome == Outcome::NotCached {
             Problem::NotCached.answer()
         } else {
@@ -282,9 +319,14 @@ impl Exchange {
         let elapsed = self.started.elapsed();
         let shared = &*self.shared;
         let upstream = asked.upstream_time.total();
-        shared
-            .instruments
-            .answered(report, &asked.method, status, elapsed, upstream);
+        shared.instruments.answered(
+            report,
+            asked.visitor.login(),
+            &asked.method,
+            status,
+            elapsed,
+            upstream,
+        );
         shared.instruments.tally.answered(&Answered {
             report,
             status,

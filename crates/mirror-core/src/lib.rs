@@ -5,6 +5,8 @@
 //! | [`config`] | what can be set, and the generated reference |
 //! | `admission` | what a request is, by its target alone (pure) |
 //! | `mirror` | the parts put together: engine, upstream, metrics |
+//! | `users` | whose requests are served |
+//! | `availability` | offline mode: whether the upstream is there |
 //! | `exchange` | the life of one request |
 //! | `admin` | status, explanations, purge, log level, reload, and the page |
 //! | `reload` | new settings for a running mirror |
@@ -20,6 +22,7 @@
 
 mod admin;
 mod admission;
+mod availability;
 mod body;
 pub mod config;
 mod exchange;
@@ -34,8 +37,10 @@ mod spans;
 mod store;
 mod tally;
 mod timed;
+mod users;
 
 pub use admin::{Administration, Reloaded, SettingsProblem};
+pub use availability::{Counts, Hint, Standing, UpstreamAccount};
 pub use body::MirrorBody;
 pub use config::Config;
 pub use mirror::{AdminService, BuildError, Mirror, MirrorService, Parts};

@@ -50,6 +50,8 @@ struct Request {
     cache: XCache,
     status: u16,
     method: &'static str,
+    /// The login, where users are validated: then it is one of the configured ones.
+    user: Option<Arc<str>>,
 }
 
 impl Labels for Request {
@@ -58,8 +60,10 @@ impl Labels for Request {
             KeyValue::new("cache", self.cache.as_str()),
             KeyValue::new("status", i64::from(self.status)),
             KeyValue::new("method", self.method),
-            // The login, once the mirror validates users.
-            KeyValue::new("user", "None"),
+            match &self.user {
+                Some(login) => KeyValue::new("user", Arc::clone(login)),
+                None => KeyValue::new("user", "None"),
+            },
         ]
     }
 }
@@ -179,6 +183,10 @@ pub(crate) struct Instruments {
     refused: CounterFamily<Word>,
     loads: CounterFamily<LevelLoad>,
     load_latency: HistogramFamily<Word>,
+    user_questions: CounterFamily<Word>,
+    standing_changes: CounterFamily<Word>,
+    offline_probes: CounterFamily<Word>,
+    status_pages: CounterFamily<Word>,
     /// What the status page shows.
     pub(crate) tally: Tally,
     level_loads: [LevelLoads; 3],
@@ -266,6 +274,22 @@ impl Instruments {
             ),
             tally: Tally::new(Instant::now()),
             level_loads: Default::default(),
+            user_questions: metrics.counters(
+                "github_mirror_user_questions_total",
+                "Questions to the upstream whose token it is, by what came of them.",
+            ),
+            standing_changes: metrics.counters(
+                "github_mirror_standing_changes_total",
+                "Times that the upstream was found to be away, returning or there again.",
+            ),
+            offline_probes: metrics.counters(
+                "github_mirror_offline_probes_total",
+                "Probes of an upstream that was away, by what came of them.",
+            ),
+            status_pages: metrics.counters(
+                "github_mirror_status_page_total",
+                "Questions to the status page, by what it said.",
+            ),
         }
     }
 
@@ -288,10 +312,31 @@ impl Instruments {
         }
     }
 
+    /// Counts a question whose token it is.
+    pub(crate) fn user_asked(&self, result: &'static str) {
+        self.user_questions.add(&Word("result", result), 1);
+    }
+
+    /// Counts a change of what is thought of the upstream.
+    pub(crate) fn standing_changed(&self, to: &'static str) {
+        self.standing_changes.add(&Word("to", to), 1);
+    }
+
+    /// Counts a probe.
+    pub(crate) fn probed(&self, result: &'static str) {
+        self.offline_probes.add(&Word("result", result), 1);
+    }
+
+    /// Counts a question to the status page.
+    pub(crate) fn status_page_asked(&self, result: &'static str) {
+        self.status_pages.add(&Word("result", result), 1);
+    }
+
     /// Counts one answer of the engine.
     pub(crate) fn answered(
         &self,
         report: &Report,
+        user: Option<&Arc<str>>,
         method: &Method,
         status: StatusCode,
         elapsed: Duration,
@@ -301,6 +346,7 @@ impl Instruments {
             cache: XCache::of(report.outcome),
             status: status.as_u16(),
             method: method_label(method),
+            user: user.cloned(),
         };
         self.requests.add(&labels, 1);
         self.latency.record(&labels, elapsed.as_secs_f64());

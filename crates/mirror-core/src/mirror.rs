@@ -13,10 +13,10 @@ use github_conditional::{
     Conditional, ConditionalLayer, Event, Fingerprint, Freshness, Inspect, Options,
 };
 use github_upstream::{
-    BaseUrl, BaseUrlError, CallerId, SharedLedger, Upstream, UpstreamEvent, UpstreamOptions,
-    WallClock,
+    BaseUrl, BaseUrlError, CallerId, Document, DocumentBuildError, SharedLedger, Upstream,
+    UpstreamEvent, UpstreamOptions, WallClock,
 };
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use parking_lot::{Mutex, RwLock};
 use service_runtime::drain::Hangups;
@@ -24,10 +24,13 @@ use service_runtime::export::Traces;
 use service_runtime::listener::Certificate;
 use service_runtime::logs::AccessLog;
 use service_runtime::{Clock, Metrics, Readiness};
+use tokio::task::JoinSet;
 use tower_layer::Layer;
 
 use crate::admin::access::AdminToken;
 use crate::admin::{self, Administration};
+use crate::availability::gate::Gate;
+use crate::availability::{Availability, UpstreamAccount, watch};
 use crate::body::MirrorBody;
 use crate::config::{AnonymousPolicy, Config, ConfigProblem};
 use crate::exchange::Exchange;
@@ -36,9 +39,10 @@ use crate::reload::{self, Settings};
 use crate::rewrite::Origins;
 use crate::store::{Store, StoreProblem, fingerprint_key};
 use crate::timed::Timed;
+use crate::users::Users;
 
 /// The engine as the mirror uses it.
-pub(crate) type Engine = Conditional<Timed<Upstream>, Store>;
+pub(crate) type Engine = Conditional<Timed<Gate<Upstream>>, Store>;
 
 /// What a mirror is given by whoever runs it.
 pub struct Parts {
@@ -65,6 +69,9 @@ pub enum BuildError {
     /// The upstream client cannot be made, for instance because a certificate file is unreadable.
     #[error("cannot set up the upstream client")]
     Upstream(#[source] github_upstream::BuildError),
+    /// The status page cannot be asked.
+    #[error("status.url")]
+    StatusPage(#[source] DocumentBuildError),
     /// The store cannot be opened.
     #[error("cannot open the store")]
     Store(#[from] StoreProblem),
@@ -85,6 +92,8 @@ pub(crate) struct Shared {
     pub(crate) engine: Engine,
     pub(crate) inspect: Arc<dyn Inspect>,
     pub(crate) store: Store,
+    pub(crate) users: Users,
+    pub(crate) availability: Arc<Availability>,
     pub(crate) instruments: Arc<Instruments>,
     pub(crate) metrics: Metrics,
     pub(crate) access_log: Option<AccessLog>,
@@ -103,6 +112,8 @@ pub(crate) struct Shared {
     pub(crate) certificate: OnceLock<Certificate>,
     pub(crate) traces: OnceLock<Traces>,
     pub(crate) settings: Mutex<Settings>,
+    /// What runs by itself; it ends with the mirror.
+    _watch: JoinSet<Infallible>,
 }
 
 /// Where the administration is answered.
@@ -150,7 +161,7 @@ impl Live {
 pub struct Mirror(Arc<Shared>);
 
 impl Mirror {
-    /// Builds a mirror from its settings.
+    /// Builds a mirror from its settings. To be called inside the runtime.
     ///
     /// # Errors
     /// When a setting is wrong, a file unreadable, or the system gives no randomness.
@@ -163,12 +174,16 @@ impl Mirror {
             clock,
         } = parts;
         let instruments = Arc::new(Instruments::new(&metrics));
-        let upstream = upstream(config, &clock, &instruments)?;
+        let availability = Arc::new(Availability::new(&config.offline, &instruments));
+        let upstream = upstream(config, &clock, &instruments, &availability)?;
         let store = Store::open(&config.cache, &config.redis, &instruments)?;
         let layer = layer(config, &clock, &instruments, store.clone())?;
         gauges(&metrics, &layer.inspect());
         crate::metrics::store_gauges(&metrics, &store);
         crate::metrics::quota_gauges(&metrics, upstream.ledger(), &clock);
+        crate::availability::gauges(&metrics, &availability);
+        let watch = watch(config, &availability, &instruments, &upstream)?;
+        let users = Users::new(&config.users, agent(), &instruments);
         let scheme = if config.tls.cert_file.is_some() {
             "https"
         } else {
@@ -183,7 +198,9 @@ impl Mirror {
             inspect: layer.inspect(),
             ledger: upstream.ledger().clone(),
             store,
-            engine: layer.layer(Timed(upstream)),
+            engine: layer.layer(Timed(Gate::new(upstream, Arc::clone(&availability)))),
+            users,
+            availability,
             instruments,
             metrics,
             access_log,
@@ -199,6 +216,7 @@ impl Mirror {
             certificate: OnceLock::new(),
             traces: OnceLock::new(),
             settings: Mutex::new(Settings::new(config)),
+            _watch: watch,
         })))
     }
 
@@ -258,6 +276,11 @@ impl Mirror {
         Arc::clone(&self.0.inspect)
     }
 
+    /// What is thought of the upstream now: whether it is there, and why that is thought.
+    pub fn upstream_account(&self) -> UpstreamAccount {
+        self.0.availability.account()
+    }
+
     /// Waits until what was written to the store is where a restart or another mirror finds it.
     pub async fn flush_store(&self) {
         self.0.store.flush().await;
@@ -269,22 +292,66 @@ impl Mirror {
     }
 }
 
-fn upstream(
-    config: &Config,
-    clock: &Arc<dyn Clock>,
-    instruments: &Arc<Instruments>,
-) -> Result<Upstream, BuildError> {
+/// How the mirror names itself in requests of its own.
+const AGENT: &str = concat!("github-mirror/", env!("CARGO_PKG_VERSION"));
+
+fn agent() -> HeaderValue {
+    HeaderValue::from_static(AGENT)
+}
+
+fn upstream_options(config: &Config) -> UpstreamOptions {
     let http = &config.upstream_http;
     let mut options = UpstreamOptions::default();
-    options.base_url = config
-        .upstream
-        .parse::<BaseUrl>()
-        .map_err(BuildError::BaseUrl)?;
     options.connect_timeout = Duration::from_secs(http.connect_timeout_seconds);
     options.response_timeout = Duration::from_secs(http.response_timeout_seconds);
     options.body_idle_timeout = Duration::from_secs(http.body_idle_timeout_seconds);
     options.extra_root_certificates = http.ca_file.as_ref().map(PathBuf::from);
+    options
+}
+
+/// Starts what runs by itself.
+fn watch(
+    config: &Config,
+    availability: &Arc<Availability>,
+    instruments: &Arc<Instruments>,
+    upstream: &Upstream,
+) -> Result<JoinSet<Infallible>, BuildError> {
+    let mut running = JoinSet::new();
+    let pause = Duration::from_secs(config.offline.probe_seconds);
+    running.spawn(watch::probe(
+        Arc::clone(availability),
+        upstream.clone(),
+        pause,
+        agent(),
+    ));
+    if let Some(url) = config.status.page_for(&config.upstream) {
+        let timeout = Duration::from_secs(config.status.timeout_seconds);
+        let page = Document::new(url, agent(), timeout, upstream_options(config))
+            .map_err(BuildError::StatusPage)?;
+        let interval = Duration::from_secs(config.status.interval_seconds);
+        running.spawn(watch::read_status_page(
+            Arc::clone(availability),
+            Arc::clone(instruments),
+            page,
+            interval,
+        ));
+    }
+    Ok(running)
+}
+
+fn upstream(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    instruments: &Arc<Instruments>,
+    availability: &Arc<Availability>,
+) -> Result<Upstream, BuildError> {
+    let mut options = upstream_options(config);
+    options.base_url = config
+        .upstream
+        .parse::<BaseUrl>()
+        .map_err(BuildError::BaseUrl)?;
     let (clock, instruments) = (Arc::clone(clock), Arc::clone(instruments));
+    let availability = Arc::clone(availability);
     Upstream::builder(options)
         .clock(WallClock::new(move || clock.now()))
         // The engine tells its inner service who asks.
@@ -292,7 +359,10 @@ fn upstream(
             let fingerprint = extensions.get::<Fingerprint>()?;
             Some(CallerId(*fingerprint.as_bytes()))
         })
-        .observer(move |event: &UpstreamEvent<'_>| instruments.called(event))
+        .observer(move |event: &UpstreamEvent<'_>| {
+            instruments.called(event);
+            availability.observe(event);
+        })
         .build()
         .map_err(BuildError::Upstream)
 }
@@ -312,7 +382,7 @@ fn layer(
         AnonymousPolicy::Rfc9111 => Freshness::Rfc9111,
         AnonymousPolicy::Revalidate => Freshness::Revalidate,
     };
-    options.plain_user_agent = concat!("github-mirror/", env!("CARGO_PKG_VERSION")).to_owned();
+    options.plain_user_agent = AGENT.to_owned();
     let (clock, instruments) = (Arc::clone(clock), Arc::clone(instruments));
     let mut builder = ConditionalLayer::builder()
         .options(options)

@@ -14,6 +14,8 @@ const NAME: &str = "github-mirror";
 pub(crate) enum XCache {
     OnlineHit,
     OnlineMiss,
+    OfflineHit,
+    OfflineMiss,
     RateLimitedHit,
     RateLimitedMiss,
     ApiErrorHit,
@@ -32,12 +34,14 @@ impl XCache {
                 Trouble::RateLimited => Self::RateLimitedHit,
                 Trouble::Timeout => Self::ApiTimeoutHit,
                 Trouble::Connection => Self::ApiConnectionErrorHit,
+                Trouble::Offline => Self::OfflineHit,
                 _ => Self::ApiErrorHit,
             },
             Outcome::Refused(trouble) | Outcome::Failed(trouble) => match trouble {
                 Trouble::RateLimited => Self::RateLimitedMiss,
                 Trouble::Timeout => Self::ApiTimeoutMiss,
                 Trouble::Connection => Self::ApiConnectionErrorMiss,
+                Trouble::Offline => Self::OfflineMiss,
                 _ => Self::ApiErrorMiss,
             },
             _ => Self::OnlineMiss,
@@ -48,6 +52,8 @@ impl XCache {
         match self {
             Self::OnlineHit => "ONLINE_HIT",
             Self::OnlineMiss => "ONLINE_MISS",
+            Self::OfflineHit => "OFFLINE_HIT",
+            Self::OfflineMiss => "OFFLINE_MISS",
             Self::RateLimitedHit => "RATE_LIMITED_HIT",
             Self::RateLimitedMiss => "RATE_LIMITED_MISS",
             Self::ApiErrorHit => "API_ERROR_HIT",
@@ -63,6 +69,7 @@ impl XCache {
     pub(crate) const fn log_label(self) -> &'static str {
         match self {
             Self::OnlineHit
+            | Self::OfflineHit
             | Self::RateLimitedHit
             | Self::ApiErrorHit
             | Self::ApiTimeoutHit
@@ -148,6 +155,12 @@ mod tests {
             Outcome::Stale(Trouble::Connection),
             "API_CONNECTION_ERROR_HIT",
             "CACHE_HIT",
+        );
+        check(Outcome::Stale(Trouble::Offline), "OFFLINE_HIT", "CACHE_HIT");
+        check(
+            Outcome::Failed(Trouble::Offline),
+            "OFFLINE_MISS",
+            "CACHE_MISS",
         );
         check(
             Outcome::Refused(Trouble::RateLimited),

@@ -9,6 +9,7 @@ use crate::admin::access::Refusal;
 use crate::admin::problem::AdminProblem;
 use crate::admission::Rejection;
 use crate::body::MirrorBody;
+use crate::users::Denied;
 
 /// Why the mirror answers by itself.
 #[derive(Debug)]
@@ -27,6 +28,11 @@ pub(crate) enum Problem<'a> {
     NotCached,
     /// The upstream gave no answer, and nothing stored may be shown.
     Unreachable { upstream: &'a str, error: &'a Error },
+    /// Users are validated, and this one is not served.
+    Denied {
+        upstream: &'a str,
+        denied: &'a Denied,
+    },
 }
 
 impl Problem<'_> {
@@ -38,7 +44,16 @@ impl Problem<'_> {
             Self::AdminToken => StatusCode::BAD_REQUEST,
             Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotCached => StatusCode::GATEWAY_TIMEOUT,
-            Self::Unreachable { .. } => StatusCode::BAD_GATEWAY,
+            Self::Unreachable { error, .. } => unreachable_status(error),
+            Self::Denied { denied, .. } => match denied {
+                Denied::NoCredentials | Denied::SeveralCredentials | Denied::BadCredentials => {
+                    StatusCode::UNAUTHORIZED
+                }
+                Denied::NoUser | Denied::NotAllowed => StatusCode::FORBIDDEN,
+                Denied::Limited { .. } => StatusCode::TOO_MANY_REQUESTS,
+                Denied::Failed { status, .. } => *status,
+                Denied::Unreachable(error) => unreachable_status(error),
+            },
         }
     }
 
@@ -54,6 +69,7 @@ impl Problem<'_> {
             Self::Overloaded => "overloaded",
             Self::NotCached => "not-cached",
             Self::Unreachable { .. } => "unreachable",
+            Self::Denied { denied, .. } => denied.as_str(),
         }
     }
 
@@ -67,9 +83,41 @@ impl Problem<'_> {
             }
             Self::Overloaded => "the mirror has too many requests in flight".to_owned(),
             Self::NotCached => "gateway timeout".to_owned(),
-            Self::Unreachable { upstream, error } => {
-                format!("Error reaching {upstream}: {}", reason(error))
-            }
+            Self::Unreachable { upstream, error } => unreachable_message(upstream, error),
+            Self::Denied { upstream, denied } => match denied {
+                Denied::NoCredentials => "Requires authentication".to_owned(),
+                Denied::SeveralCredentials => {
+                    "Requires authentication: one Authorization header, not several".to_owned()
+                }
+                Denied::BadCredentials => "Bad credentials".to_owned(),
+                Denied::NoUser => "This mirror serves users only: the token belongs to no user, \
+                                   as those of GitHub App installations do not"
+                    .to_owned(),
+                Denied::NotAllowed => {
+                    "This mirror does not serve the user of this token".to_owned()
+                }
+                Denied::Limited { .. } => format!(
+                    "This mirror cannot find out whose token this is: rate limit exceeded at {upstream}"
+                ),
+                Denied::Failed { status, .. } if *status == StatusCode::GATEWAY_TIMEOUT => {
+                    "gateway timeout".to_owned()
+                }
+                Denied::Failed { .. } => {
+                    format!("This mirror cannot find out whose token this is: {upstream} failed")
+                }
+                Denied::Unreachable(error) => unreachable_message(upstream, error),
+            },
+        }
+    }
+
+    fn retry_after_seconds(&self) -> Option<u64> {
+        match self {
+            Self::Overloaded => Some(1),
+            Self::Denied {
+                denied: Denied::Limited { retry_after, .. },
+                ..
+            } => Some(retry_after.as_secs().max(1)),
+            _ => None,
         }
     }
 
@@ -97,8 +145,8 @@ impl Problem<'_> {
             }
             _ => {}
         }
-        if matches!(self, Self::Overloaded) {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(seconds) = self.retry_after_seconds() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         answer
     }
@@ -122,6 +170,21 @@ fn admin_status(problem: &AdminProblem) -> StatusCode {
         | AdminProblem::Body
         | AdminProblem::Level => StatusCode::BAD_REQUEST,
         AdminProblem::Settings(_) => StatusCode::UNPROCESSABLE_ENTITY,
+    }
+}
+
+/// What is known to be away is not waited for; what has failed just now is named.
+fn unreachable_status(error: &Error) -> StatusCode {
+    match error.is_offline() {
+        true => StatusCode::GATEWAY_TIMEOUT,
+        false => StatusCode::BAD_GATEWAY,
+    }
+}
+
+fn unreachable_message(upstream: &str, error: &Error) -> String {
+    match error.is_offline() {
+        true => "gateway timeout".to_owned(),
+        false => format!("Error reaching {upstream}: {}", reason(error)),
     }
 }
 

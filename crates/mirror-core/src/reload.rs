@@ -45,6 +45,11 @@ const AT_ONCE: &[&str] = &[
     "log.level",
     "rewrite_bodies",
     "limits.max_in_flight",
+    "users.allowed",
+    "users.trust_seconds",
+    "users.refusal_seconds",
+    "users.outage_trust_seconds",
+    "users.max_remembered_tokens",
 ];
 
 /// Takes over new settings.
@@ -79,6 +84,7 @@ pub(crate) fn apply(
     }
     *shared.admin_token.write() = admin_token(&config);
     shared.live.set(&config);
+    shared.users.reload(&config.users);
     settings.current = config;
     Ok(reloaded)
 }

@@ -255,14 +255,74 @@ const KEYS: &[KeyDoc<'static>] = &[
         "Which part of the traces that begin here is sent. A client that sends `traceparent` decides for its own.",
     ),
     doc(
-        "users.allowed",
-        "logins",
-        "Must be empty: this version does not validate users, and refuses to start as if it did.",
-    ),
-    doc(
         "limits.max_in_flight",
         "requests",
         "Above it: 503 with `Retry-After`.",
+    ),
+    doc(
+        "users.allowed",
+        "logins",
+        "Who may use the mirror, by the login that GitHub says a token belongs to. Not set: everybody. Set: no token 401, another login 403.",
+    ),
+    doc(
+        "users.trust_seconds",
+        "seconds",
+        "How long a token's login is believed before GitHub is asked again, at no quota. A revoked token may be used for that long for what is served unasked.",
+    ),
+    doc(
+        "users.refusal_seconds",
+        "seconds",
+        "How long a token that GitHub refused is refused without asking.",
+    ),
+    doc(
+        "users.outage_trust_seconds",
+        "seconds",
+        "How long after GitHub last named it a token's login counts while GitHub cannot be asked. 0: in an outage nobody is served.",
+    ),
+    doc(
+        "users.max_remembered_tokens",
+        "tokens",
+        "Tokens (as fingerprints) whose logins are remembered; the oldest give way and are asked about again.",
+    ),
+    doc(
+        "offline.window_seconds",
+        "seconds",
+        "How far back upstream calls count towards offline mode.",
+    ),
+    doc(
+        "offline.min_samples",
+        "calls",
+        "Upstream calls within the window below which offline mode does not begin.",
+    ),
+    doc(
+        "offline.error_ratio",
+        "part of 1",
+        "Share of failed upstream calls (no answer, or 5xx) from which offline mode begins.",
+    ),
+    doc(
+        "offline.probe_seconds",
+        "seconds",
+        "Pause between the probes (`HEAD /rate_limit`) that end offline mode.",
+    ),
+    doc(
+        "offline.return_reads_per_second",
+        "reads",
+        "Reads sent up in the first second after an outage, twice as many in each second after, until nobody is held back. Who is held back is answered as in offline mode.",
+    ),
+    doc(
+        "status.url",
+        "url",
+        "A status page's components document. `major_outage` of its component \"API Requests\" makes `offline.min_samples` 1, and nothing more. Empty: off. The default is asked only if the upstream is api.github.com.",
+    ),
+    doc(
+        "status.interval_seconds",
+        "seconds",
+        "Pause between two questions to the status page.",
+    ),
+    doc(
+        "status.timeout_seconds",
+        "seconds",
+        "How long the status page may take. Its failure changes nothing.",
     ),
 ];
 

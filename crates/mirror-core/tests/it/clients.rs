@@ -85,6 +85,81 @@ async fn pygithub() {
 }
 
 #[tokio::test]
+async fn github3_through_enterprise_paths() {
+    let Some(python) = provided("MIRROR_TEST_GITHUB3_PYTHON") else {
+        return;
+    };
+    let rig = Rig::universe(|_| {}).await;
+    let command = || {
+        let mut command = Command::new(&python);
+        command
+            .arg(scripts().join("github3_client.py"))
+            .env("BASE_URL", &rig.url);
+        command
+    };
+    reads_writes_reads(&rig, command).await;
+}
+
+/// What go-github sends with `WithEnterpriseURLs`: everything below `/api/v3/`, GraphQL at `/api/graphql`, and the next
+/// page wherever `Link` says, as long as it is on the same host.
+#[tokio::test]
+async fn go_github_style_enterprise_paths() {
+    let rig = Rig::universe(|_| {}).await;
+    let token = rig.sim.user_token("octocat");
+    let authorization = format!("Bearer {token}");
+    let headers = [
+        ("authorization", authorization.as_str()),
+        ("accept", "application/vnd.github+json"),
+        ("x-github-api-version", "2022-11-28"),
+    ];
+    let base = format!("{}/api/v3", rig.url);
+    let mut target = format!("/api/v3/repos/{REPOSITORY}/issues?state=all&per_page=10");
+    let mut numbers = Vec::new();
+    loop {
+        let page = rig.send(http::Method::GET, &target, &headers, "").await;
+        assert_eq!(page.status, 200);
+        for issue in page.json().as_array().unwrap() {
+            let url = issue["url"].as_str().unwrap();
+            assert!(url.starts_with(&base), "{url}");
+            numbers.push(issue["number"].as_u64().unwrap());
+        }
+        let Some(link) = page.headers.get("link") else {
+            break;
+        };
+        let next = link.to_str().unwrap().split(',').find_map(|part| {
+            let (url, parameters) = part.split_once(';')?;
+            let next = parameters.contains("rel=\"next\"");
+            next.then(|| url.trim().trim_matches(['<', '>']).to_owned())
+        });
+        let Some(next) = next else { break };
+        assert!(next.starts_with(&base), "{next}");
+        target = next[rig.url.len()..].to_owned();
+    }
+    assert!(numbers.len() > 10, "several pages");
+    numbers.sort_unstable();
+    numbers.dedup();
+    let alike = rig
+        .get(
+            &format!("/repos/{REPOSITORY}/issues?state=all&per_page=100"),
+            &token,
+        )
+        .await;
+    assert_eq!(alike.json().as_array().unwrap().len(), numbers.len());
+    // The alias is no other resource: what came through one name is confirmed through the other.
+    let repository = format!("/repos/{REPOSITORY}");
+    rig.send(http::Method::GET, &repository, &headers, "").await;
+    let (used, enterprise) = (rig.quota_used(), format!("/api/v3{repository}"));
+    let again = rig.send(http::Method::GET, &enterprise, &headers, "").await;
+    assert_eq!(again.header("x-cache"), "ONLINE_HIT");
+    assert_eq!(rig.quota_used(), used);
+    let query = r#"{"query":"{ viewer { login } }"}"#;
+    let graphql = rig
+        .send(http::Method::POST, "/api/graphql", &headers, query)
+        .await;
+    assert_eq!(graphql.status, 200, "{graphql:?}");
+}
+
+#[tokio::test]
 async fn octokit() {
     let (Some(node), Some(modules)) = (
         provided("MIRROR_TEST_NODE"),

@@ -336,7 +336,8 @@ async fn error_answers_are_not_stored() {
 
 #[tokio::test]
 async fn an_outage_ends_without_a_restart() {
-    let rig = Rig::new().await;
+    // Below the threshold of offline mode, which has tests of its own.
+    let rig = Rig::configured(|config| config.offline.min_samples = 100).await;
     let (known, _) = warm(&rig).await;
     rig.sim.fault(rule(FaultKind::Outage));
     for _ in 0..5 {

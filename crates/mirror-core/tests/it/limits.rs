@@ -150,7 +150,12 @@ async fn wrong_settings_are_one_line_and_64() {
         ),
         (&[], &[("GITHUB_MIRROR_NONE", "1")], "GITHUB_MIRROR_NONE"),
         (&[], &[("CACHE_TYPE", "floppy")], "CACHE_TYPE"),
-        (&[], &[("GITHUB_USERS", "octocat")], "users.allowed"),
+        (&[], &[("GITHUB_USERS", ",")], "users.allowed"),
+        (
+            &[],
+            &[("GITHUB_STATUS_TIMEOUT", "soon")],
+            "GITHUB_STATUS_TIMEOUT",
+        ),
     ];
     for (arguments, environment, named) in cases {
         let Some(output) = run(arguments, environment).await else {

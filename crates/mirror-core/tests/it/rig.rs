@@ -15,6 +15,7 @@ use hyper_util::rt::TokioExecutor;
 use mirror_core::{Config, Mirror, Parts, Server};
 use serde_json::Value;
 use service_runtime::listener::ListenAddress;
+use service_runtime::logs::AccessLog;
 use service_runtime::{Clock, DrainReport, Metrics, Shutdown};
 use std::sync::Mutex;
 use tokio::task::JoinHandle;
@@ -202,6 +203,15 @@ pub(crate) struct Instance {
 
 impl Instance {
     fn start(sim: &Simulator, change: impl FnOnce(&mut Config)) -> Self {
+        Self::logging(sim, change, None)
+    }
+
+    /// With a line per request.
+    pub(crate) fn logging(
+        sim: &Simulator,
+        change: impl FnOnce(&mut Config),
+        access_log: Option<AccessLog>,
+    ) -> Self {
         let mut config = Config {
             listen: ([127, 0, 0, 1], 0).into(),
             upstream: sim.url(),
@@ -211,7 +221,7 @@ impl Instance {
         let shutdown = Shutdown::new();
         let parts = Parts {
             metrics: Metrics::new("test").unwrap(),
-            access_log: None,
+            access_log,
             readiness: shutdown.readiness(),
             clock: Arc::new(SimTime(sim.clock().clone())),
         };
@@ -340,12 +350,38 @@ impl Rig {
 
     /// Without secondary limits: the simulated clock stands still, so all requests fall into one minute.
     pub(crate) async fn unhurried() -> Self {
+        Self::configured_unhurried(|_| {}).await
+    }
+
+    pub(crate) async fn configured_unhurried(change: impl FnOnce(&mut Config)) -> Self {
         let switches = Switches {
             secondary_limits: false,
             deprecation_headers: false,
             ..Switches::default()
         };
-        Self::with(|_| {}, |sim| sim.switches(switches)).await
+        Self::with(change, |sim| sim.switches(switches)).await
+    }
+
+    /// A client with a connection for each request.
+    pub(crate) fn client_without_pool() -> Client<HttpConnector, Full<Bytes>> {
+        Client::builder(TokioExecutor::new())
+            .pool_max_idle_per_host(0)
+            .build_http()
+    }
+
+    /// A user with a token of their own, who exists at GitHub.
+    pub(crate) fn user(&self, login: &str) -> String {
+        let id: u32 = login.bytes().map(u32::from).sum();
+        let body = serde_json::json!({"login": login, "id": id});
+        self.shelf.put_for("/user", login, &body);
+        self.sim.user_token(login)
+    }
+
+    /// The value of a metric line that begins like this; 0 if there is none.
+    pub(crate) fn metric(&self, line: &str) -> f64 {
+        let text = self.mirror.metrics().render().unwrap();
+        let value = text.lines().find_map(|found| found.strip_prefix(line));
+        value.map_or(0.0, |value| value.trim().parse().unwrap())
     }
 
     pub(crate) async fn get(&self, target: &str, token: &str) -> Reply {
