@@ -9,10 +9,7 @@ use crate::process::{self, cargo};
 use crate::tally::Tally;
 use crate::test::locked;
 use crate::workspace::Workspace;
-use crate::{docs, generated, test, walls};
-
-/// Crates that others depend on: each must build without its features and with each feature alone.
-const PUBLISHED: [&str; 3] = ["github-headers", "cache-backends", "github-conditional"];
+use crate::{docs, generated, package, test, walls};
 
 const EXAMPLE_LIMIT: Duration = Duration::from_secs(120);
 
@@ -24,6 +21,7 @@ const AFTER_TESTS: &[(&str, Step)] = &[
     ("rustdoc", rustdoc),
     ("walls", walls::task),
     ("features", features),
+    ("package", package::task),
     ("examples", examples),
     ("routes", |workspace| {
         generated::route_table(workspace, Generated::Compare)
@@ -118,11 +116,12 @@ fn rustdoc(workspace: &Workspace) -> Result<(), String> {
     )
 }
 
+/// Each published crate builds without its features and with each feature alone.
 fn features(workspace: &Workspace) -> Result<(), String> {
     for package in workspace
         .packages
         .iter()
-        .filter(|package| PUBLISHED.contains(&package.name.as_str()))
+        .filter(|package| package::PUBLISHED.contains(&package.name.as_str()))
     {
         let none = std::iter::once(None);
         let each = package

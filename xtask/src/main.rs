@@ -8,6 +8,7 @@ mod ci;
 mod docs;
 mod environment;
 mod generated;
+mod package;
 mod process;
 mod routes;
 mod tally;
@@ -25,9 +26,10 @@ const HELP: &str = "\
 cargo xtask <task>
 
   test [filter..]   install what the tests need under target/tools, then run every test and doctest
-  ci                test, format, lints, docs, walls, features, examples: all that must hold before a merge
+  ci                test, format, lints, docs, walls, features, packages, examples: all that must hold before a merge
   bench [name..] [-- argument..]
                     build the benches in release, run them, print their tables; `-- --quick` for a look
+  package           pack and build the published crates as a registry would; check the Rust version they promise
   walls             who may depend on whom, and the source rules
   docs [--check]    write (or compare) the generated pages, follow links, run the commands in *.md
   routes [--check]  write (or compare) the table of GitHub's routes
@@ -53,6 +55,7 @@ fn dispatch(arguments: &[&str]) -> Result<ExitCode, String> {
         ["test", filters @ ..] => return Ok(test::task(&Workspace::load()?, filters)),
         ["bench", arguments @ ..] => bench::task(&Workspace::load()?, arguments)?,
         ["ci"] => return Ok(ci::task(&Workspace::load()?)),
+        ["package"] => package::task(&Workspace::load()?)?,
         ["walls"] => walls::task(&Workspace::load()?)?,
         ["docs"] => docs::task(&Workspace::load()?, Generated::Write)?,
         ["docs", "--check"] => docs::task(&Workspace::load()?, Generated::Compare)?,

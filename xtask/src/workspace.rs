@@ -29,7 +29,16 @@ pub(crate) struct Package {
 pub(crate) struct Dependency {
     pub(crate) name: String,
     pub(crate) kind: Kind,
+    pub(crate) presence: Presence,
     pub(crate) features: Vec<String>,
+}
+
+/// Whether a dependency is there without anybody asking for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Presence {
+    Always,
+    /// Only with a feature.
+    Optional,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,6 +158,10 @@ impl Dependency {
                 Some("build") => Kind::Build,
                 Some(_) => return None,
             },
+            presence: match json["optional"].as_bool() {
+                Some(true) => Presence::Optional,
+                _ => Presence::Always,
+            },
             features: features
                 .iter()
                 .filter_map(|name| name.as_str().map(str::to_owned))
@@ -175,7 +188,7 @@ mod tests {
                     { "name": "level", "kind": ["bench"] },
                 ],
                 "dependencies": [
-                    { "name": "moka", "kind": null, "features": ["future"] },
+                    { "name": "moka", "kind": null, "features": ["future"], "optional": true },
                     { "name": "tempfile", "kind": "dev", "features": [] },
                 ],
             }],
@@ -191,7 +204,9 @@ mod tests {
         features.sort();
         assert_eq!(features, ["default", "redis"]);
         assert_eq!(package.dependencies[0].features, ["future"]);
+        assert_eq!(package.dependencies[0].presence, Presence::Optional);
         assert_eq!(package.dependencies[1].kind, Kind::Development);
+        assert_eq!(package.dependencies[1].presence, Presence::Always);
     }
 
     #[test]

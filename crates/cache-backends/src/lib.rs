@@ -15,6 +15,7 @@
 //! - `guarded`: [`Guarded`], a circuit breaker around a store, and [`Circuit`], one around anything else.
 //! - `conformance`: the [`conformance`] suite and the [`FaultStore`] wrapper, for tests of stores.
 #![deny(missing_docs)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -68,3 +69,7 @@ pub use shared::{Publication, Published, SharedChange, SharedHead, SharedValue, 
 pub use store::{CacheStore, CacheValue, Persist, Usage, Written};
 #[cfg(feature = "tiered")]
 pub use tiered::{LevelStats, TieredOptions, TieredStats, TieredStore};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

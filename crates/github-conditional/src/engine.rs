@@ -18,6 +18,7 @@ use crate::marks::Marks;
 use crate::observer::{Event, Observer};
 use crate::options::Options;
 use crate::policy::before::Freshness;
+use crate::policy::origin::Origin;
 use crate::purges::{Purge, Purges};
 use crate::recording::Budget;
 use crate::variant::VariantKeys;
@@ -45,6 +46,7 @@ pub(crate) struct Engine<St> {
     pub(crate) options: Options,
     pub(crate) fingerprints: FingerprintKey,
     pub(crate) keys: VariantKeys,
+    pub(crate) origin: Origin,
     pub(crate) store: St,
     pub(crate) confidence: Confidence,
     pub(crate) flights: Flights<FlightKey, Landed>,
@@ -67,6 +69,7 @@ impl<St: CacheStore<Entry>> Engine<St> {
     ) -> Self {
         Self {
             keys: VariantKeys::new(&options.origin),
+            origin: Origin::new(&options.origin),
             budget: Budget::new(options.max_recording_bytes),
             fingerprints,
             store,

@@ -58,31 +58,68 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Features
+//! - `memory` (default), `disk`, `redis`, `tiered`, `guarded`: stores, in [`stores`].
+//! - `hyper`, `reqwest`, `reqwest-middleware`, `octocrab`: real clients, each in a module of that name.
+//! - `pages`: paged lists as streams. `client`: a small client, `Client`.
+//!
+//! Features only add. There is no global state: what shares a cache is what was made by one layer.
+//!
+//! # Cancel safety
+//! Every future of this crate may be dropped at any time; what that means is said where it is made.
+//!
+//! # Errors
+//! [`Error`] when nobody answered; `ReadError` of `Client` and pages also for what was answered. Both say whose fault it
+//! is and whether asking again may help.
 #![deny(missing_docs)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod body;
+#[cfg(feature = "client")]
+mod client;
 mod clock;
 mod confidence;
+mod cost;
 mod engine;
 mod entry;
 mod error;
+#[cfg(feature = "pages")]
+mod fetch;
 mod fingerprint;
 mod flight;
 mod formula;
+#[cfg(feature = "hyper")]
+pub mod hyper;
 mod marks;
 mod observer;
+#[cfg(feature = "octocrab")]
+pub mod octocrab;
 mod options;
 mod outcome;
+#[cfg(feature = "pages")]
+pub mod pages;
 mod policy;
 mod purges;
+#[cfg(feature = "pages")]
+mod read_error;
 mod recording;
+#[cfg(feature = "reqwest")]
+pub mod reqwest;
+#[cfg(feature = "reqwest-middleware")]
+pub mod reqwest_middleware;
 mod service;
 mod variant;
 mod wire;
 
 pub use body::ConditionalBody;
+/// Where entries live: the stores and the trait for one of your own, so that no second dependency is needed.
+pub use cache_backends as stores;
+#[cfg(feature = "client")]
+pub use client::{BuildError, Client, ClientBuilder, Fetched};
 pub use clock::{Clock, SystemClock};
 pub use confidence::{Learned, Prediction, Verification};
+pub use cost::Cost;
 pub use engine::Inspect;
 pub use engine::explain::{Explanation, NotReused, Reuse};
 pub use entry::{BodyAccount, CallerAccount, Entry, EntryAccount, SharedWith};
@@ -96,4 +133,10 @@ pub use outcome::{
 };
 pub use policy::before::Freshness;
 pub use purges::Purge;
+#[cfg(feature = "pages")]
+pub use read_error::ReadError;
 pub use service::{Builder, Conditional, ConditionalLayer, ResponseFuture};
+
+#[cfg(all(doctest, feature = "client"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -19,6 +19,7 @@ pub enum SpeculateEmptyLists {
 #[non_exhaustive]
 pub struct Options {
     /// Scheme and authority of the API, part of every key and of links made here. Default `https://api.github.com`.
+    /// Requests to other hosts are not cached.
     pub origin: String,
     /// Bytes up to which a body is stored. Default 8 MiB. Larger bodies stream through in flat memory.
     pub max_cacheable_body_bytes: usize,

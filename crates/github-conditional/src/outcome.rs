@@ -112,6 +112,8 @@ pub enum BypassReason {
     Authorization,
     /// A HEAD for something that is not stored.
     ColdHead,
+    /// Another host than that of `Options::origin`, as after a redirect to a download.
+    OtherOrigin,
 }
 
 impl BypassReason {
@@ -128,6 +130,7 @@ impl BypassReason {
             Self::NoStore => "no-store",
             Self::Authorization => "authorization",
             Self::ColdHead => "cold-head",
+            Self::OtherOrigin => "other-origin",
         }
     }
 }

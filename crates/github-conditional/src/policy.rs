@@ -9,6 +9,7 @@ pub(crate) mod before;
 pub(crate) mod directives;
 pub(crate) mod freshness;
 pub(crate) mod limits;
+pub(crate) mod origin;
 pub(crate) mod pagination;
 pub(crate) mod precondition;
 pub(crate) mod storable;

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use cache_backends::{CacheStore, MemoryStore};
+use cache_backends::CacheStore;
+#[cfg(feature = "memory")]
+use cache_backends::MemoryStore;
 use http::{Request, Response};
 use http_body::Body;
 use tower_layer::Layer;
@@ -118,23 +120,41 @@ pub struct ConditionalLayer<St> {
     engine: Arc<Engine<St>>,
 }
 
+#[cfg(feature = "memory")]
 impl ConditionalLayer<MemoryStore<Entry>> {
-    /// A builder with the defaults.
+    /// A builder with the defaults: entries live in this process's memory, 256 MiB of it.
     pub fn builder() -> Builder<MemoryStore<Entry>> {
-        Builder {
-            options: Options::default(),
-            fingerprints: None,
-            store: MemoryStore::default(),
-            clock: Arc::new(SystemClock),
-            observer: Arc::new(()),
-        }
+        ConditionalLayer::builder_on(MemoryStore::default())
     }
 }
 
 impl<St: CacheStore<Entry>> ConditionalLayer<St> {
+    /// A builder with the defaults, for entries that live elsewhere.
+    pub fn builder_on(store: St) -> Builder<St> {
+        Builder {
+            options: Options::default(),
+            fingerprints: None,
+            store,
+            clock: Arc::new(SystemClock),
+            observer: Arc::new(()),
+        }
+    }
+
     /// A view of the engine for metrics and administration.
     pub fn inspect(&self) -> Arc<dyn Inspect> {
         Arc::clone(&self.engine) as Arc<dyn Inspect>
+    }
+}
+
+impl<St> ConditionalLayer<St> {
+    /// Scheme and authority of the API that this cache is for.
+    pub fn origin(&self) -> &str {
+        &self.engine.options.origin
+    }
+
+    #[cfg(feature = "reqwest-middleware")]
+    pub(crate) fn engine(&self) -> Arc<Engine<St>> {
+        Arc::clone(&self.engine)
     }
 }
 
@@ -184,6 +204,13 @@ impl<S, St> Conditional<S, St> {
     /// The wrapped client.
     pub fn into_inner(self) -> S {
         self.inner
+    }
+}
+
+impl<S, St: CacheStore<Entry>> Conditional<S, St> {
+    /// As [`ConditionalLayer::inspect`].
+    pub fn inspect(&self) -> Arc<dyn Inspect> {
+        Arc::clone(&self.engine) as Arc<dyn Inspect>
     }
 }
 

@@ -18,6 +18,7 @@
 //! secret, a position in it does not.
 
 #![deny(missing_docs)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod cache_status;
 pub mod entity_tag;
@@ -41,3 +42,7 @@ pub use poll_interval::PollInterval;
 pub use rate_limit::{RateLimit, RateLimitError, Resource};
 pub use retry_after::RetryAfter;
 pub use route::{Paging, Route, Shape};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

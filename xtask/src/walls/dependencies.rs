@@ -1,7 +1,7 @@
 //! Who may depend on whom, and who may use which crate, as docs/architecture.md draws it.
 
 use super::Violation;
-use crate::workspace::{Dependency, Kind, Package};
+use crate::workspace::{Dependency, Kind, Package, Presence};
 
 const SERVICES: [&str; 4] = ["mirror-core", "read-cache", "events-stats", "discovery"];
 
@@ -30,7 +30,7 @@ enum Allowed {
 fn allowed(package: &Package) -> Allowed {
     let by_folder = package.folder.split('/').next().unwrap_or_default();
     match (by_folder, package.name.as_str()) {
-        ("examples" | "benches", _) => Allowed::Everything,
+        ("examples" | "benches" | "fuzz", _) => Allowed::Everything,
         ("bins", "github-sim-bin") => Allowed::Only(&[SIMULATOR, "service-runtime"]),
         ("bins", _) => Allowed::Services,
         (_, "xtask" | "github-headers" | "cache-backends" | "service-runtime" | TEST_SERVERS) => {
@@ -63,6 +63,8 @@ struct Restricted {
     /// Only these features are restricted; empty means any use.
     features: &'static [&'static str],
     owners: &'static [&'static str],
+    /// Who may offer it behind a feature; see docs/decisions/0017-adapters-behind-features.md.
+    adapters: &'static [&'static str],
     why: &'static str,
 }
 
@@ -80,30 +82,36 @@ const ROUTERS: &[&str] = &[
 ];
 const UPSTREAM: &[&str] = &["github-upstream"];
 const CACHES: &[&str] = &["cache-backends"];
+/// The library that others embed wraps their clients, and brings none along unasked.
+const ADAPTERS: &[&str] = &["github-conditional"];
 
 const RESTRICTED: &[Restricted] = &[
     Restricted {
         name: "moka",
         features: &[],
         owners: CACHES,
+        adapters: &[],
         why: STORES,
     },
     Restricted {
         name: "fred",
         features: &[],
         owners: CACHES,
+        adapters: &[],
         why: STORES,
     },
     Restricted {
         name: "redis",
         features: &[],
         owners: CACHES,
+        adapters: &[],
         why: STORES,
     },
     Restricted {
         name: "hyper",
         features: &["client", "full"],
         owners: UPSTREAM,
+        adapters: &[],
         why: DOOR,
     },
     Restricted {
@@ -116,36 +124,49 @@ const RESTRICTED: &[Restricted] = &[
             "full",
         ],
         owners: UPSTREAM,
+        adapters: ADAPTERS,
         why: DOOR,
     },
     Restricted {
         name: "hyper-rustls",
         features: &[],
         owners: UPSTREAM,
+        adapters: ADAPTERS,
         why: DOOR,
     },
     Restricted {
         name: "reqwest",
         features: &[],
         owners: &[],
+        adapters: ADAPTERS,
+        why: DOOR,
+    },
+    Restricted {
+        name: "reqwest-middleware",
+        features: &[],
+        owners: &[],
+        adapters: ADAPTERS,
         why: DOOR,
     },
     Restricted {
         name: "octocrab",
         features: &[],
         owners: &[],
+        adapters: ADAPTERS,
         why: DOOR,
     },
     Restricted {
         name: "axum",
         features: &[],
         owners: ROUTERS,
+        adapters: &[],
         why: FACES,
     },
     Restricted {
         name: "figment",
         features: &[],
         owners: &["service-runtime"],
+        adapters: &[],
         why: SETTINGS,
     },
 ];
@@ -200,7 +221,11 @@ fn member_permitted(package: &Package, allowed: Allowed, dependency: &Dependency
 }
 
 fn broken(package: &Package, dependency: &Dependency) -> Option<&'static Restricted> {
-    let owner = |rule: &Restricted| rule.owners.contains(&package.name.as_str());
+    let owner = |rule: &Restricted| {
+        let name = package.name.as_str();
+        let adapts = dependency.presence == Presence::Optional && rule.adapters.contains(&name);
+        adapts || rule.owners.contains(&name)
+    };
     let touched = |rule: &Restricted| {
         rule.features.is_empty()
             || dependency
@@ -259,6 +284,7 @@ mod tests {
                 .map(|(name, kind, features)| Dependency {
                     name: (*name).to_owned(),
                     kind: *kind,
+                    presence: Presence::Always,
                     features: features
                         .iter()
                         .map(|feature| (*feature).to_owned())
@@ -425,6 +451,36 @@ mod tests {
             ("hyper-util", NORMAL, &["server", "tokio"]),
             "",
         );
+    }
+
+    #[test]
+    fn clients_are_offered_by_the_library_and_forced_on_nobody() {
+        #[track_caller]
+        fn adapts(folder: &str, name: &str, presence: Presence) -> bool {
+            let mut package = package(folder, &[(name, NORMAL, &["client-legacy"])]);
+            package.dependencies[0].presence = presence;
+            check(&package, &[], "").is_empty()
+        }
+        for name in [
+            "hyper-util",
+            "hyper-rustls",
+            "reqwest",
+            "reqwest-middleware",
+            "octocrab",
+        ] {
+            assert!(adapts(
+                "crates/github-conditional",
+                name,
+                Presence::Optional
+            ));
+            assert!(!adapts("crates/github-conditional", name, Presence::Always));
+            assert!(!adapts("crates/mirror-core", name, Presence::Optional));
+        }
+        assert!(!adapts(
+            "crates/github-conditional",
+            "axum",
+            Presence::Optional
+        ));
     }
 
     #[test]

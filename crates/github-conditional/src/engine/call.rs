@@ -97,7 +97,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
     /// Asks GitHub, and lands the result for all who wait.
     pub(crate) async fn run<ReqB, ResB>(mut self, entry: Option<Entry>) -> Led<ResB>
     where
-        S: Service<Request<ReqB>, Response = Response<ResB>> + Clone + Send + 'static,
+        S: Service<Request<ReqB>, Response = Response<ResB>> + Clone + Send,
         S::Future: Send,
         S::Error: Into<BoxError>,
         ReqB: Body + Default + Send + 'static,

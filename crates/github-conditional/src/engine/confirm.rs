@@ -30,7 +30,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
         requested_at: SystemTime,
     ) -> Led<ResB>
     where
-        S: Service<Request<ReqB>, Response = Response<ResB>> + Clone + Send + 'static,
+        S: Service<Request<ReqB>, Response = Response<ResB>> + Clone + Send,
         S::Future: Send,
         S::Error: Into<BoxError>,
         ReqB: Body + Default + Send + 'static,

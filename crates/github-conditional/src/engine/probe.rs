@@ -35,15 +35,15 @@ pub(crate) enum Behind {
 /// A resource that knows no pages answers any page number with the same list, which is no page behind.
 ///
 /// The future is boxed by hand, because a read that looks behind is a read within a read.
-pub(crate) fn look_behind<S, St, ReqB, ResB>(
+pub(crate) fn look_behind<'s, S, St, ReqB, ResB>(
     engine: Arc<Engine<St>>,
     inner: S,
     headers: HeaderMap,
     next: Uri,
     front: Bytes,
-) -> Pin<Box<dyn Future<Output = Behind> + Send>>
+) -> Pin<Box<dyn Future<Output = Behind> + Send + 's>>
 where
-    S: Service<Request<ReqB>, Response = Response<ResB>> + Clone + Send + 'static,
+    S: Service<Request<ReqB>, Response = Response<ResB>> + Clone + Send + 's,
     S::Future: Send,
     S::Error: Into<BoxError>,
     St: CacheStore<Entry>,

@@ -25,6 +25,7 @@ use crate::outcome::{BypassReason, Collapse, Outcome, Report};
 use crate::policy::admission::{Admission, Read, RequestBody, admit};
 use crate::policy::before::{Freshness, Held, Question, Speculation, Unasked, unasked};
 use crate::policy::directives::Directives;
+use crate::policy::origin::Addressee;
 use crate::policy::precondition::ClientConditions;
 use crate::variant::subject;
 
@@ -58,7 +59,7 @@ pub(crate) async fn answer<S, St, ReqB, ResB>(
     request: Request<ReqB>,
 ) -> Answered<ResB>
 where
-    S: Service<Request<ReqB>, Response = Response<ResB>> + Clone + Send + 'static,
+    S: Service<Request<ReqB>, Response = Response<ResB>> + Clone + Send,
     S::Future: Send,
     S::Error: Into<BoxError>,
     St: CacheStore<Entry>,
@@ -72,6 +73,9 @@ where
         false => RequestBody::Present,
     };
     let read = match admit(request.method(), request.headers(), body, &directives) {
+        Admission::Read(_) if engine.origin.addressee(request.uri()) == Addressee::Stranger => {
+            return bypass(&engine, &mut inner, request, BypassReason::OtherOrigin).await;
+        }
         Admission::Read(read) => read,
         Admission::Bypass(reason) => return bypass(&engine, &mut inner, request, reason).await,
     };
@@ -137,7 +141,7 @@ async fn lead_call<S, St, ReqB, ResB>(
     lead: Option<FlightLead>,
 ) -> Answered<ResB>
 where
-    S: Service<Request<ReqB>, Response = Response<ResB>> + Clone + Send + 'static,
+    S: Service<Request<ReqB>, Response = Response<ResB>> + Clone + Send,
     S::Future: Send,
     S::Error: Into<BoxError>,
     St: CacheStore<Entry>,

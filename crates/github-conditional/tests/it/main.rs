@@ -4,8 +4,10 @@
     reason = "a test that cannot go on should say where"
 )]
 
+mod adapters;
 mod bench;
 mod bodies;
+mod client;
 mod clients;
 mod coalescing;
 mod faults;
@@ -13,7 +15,9 @@ mod formula;
 mod freshness;
 mod github;
 mod lists;
+mod pages;
 mod property;
 mod reading;
+mod real;
 mod reports;
 mod rights;

@@ -1,0 +1,4 @@
+//! Fuzz target: [`fuzz_bodies::entry`].
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz_bodies::entry(data));

@@ -1,0 +1,4 @@
+//! Fuzz target: [`fuzz_bodies::policy`].
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz_bodies::policy(data));
