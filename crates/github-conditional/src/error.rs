@@ -63,6 +63,11 @@ impl Error {
         self.trouble == Trouble::Offline
     }
 
+    /// GitHub was not asked, because a rate limit applies. Nothing was sent, a write neither.
+    pub fn is_rate_limited(&self) -> bool {
+        self.trouble == Trouble::RateLimited
+    }
+
     /// GitHub answered with something that makes no sense, such as a 304 to an unconditional request.
     pub fn is_invalid_answer(&self) -> bool {
         self.trouble == Trouble::ServerError
@@ -80,7 +85,8 @@ impl fmt::Display for Error {
             Trouble::Timeout => "no answer in time",
             Trouble::Connection => "no connection",
             Trouble::Offline => "not asked",
-            Trouble::ServerError | Trouble::RateLimited => "the answer makes no sense",
+            Trouble::RateLimited => "a rate limit applies",
+            Trouble::ServerError => "the answer makes no sense",
         })
     }
 }
@@ -105,7 +111,8 @@ impl fmt::Display for Offline {
 
 impl StdError for Offline {}
 
-/// Tells what kind of trouble an inner service's error is, by what its chain of causes says.
+/// Tells what kind of trouble an inner service's error is, by what its chain of causes says: an I/O error of kind
+/// `TimedOut`, or `QuotaExceeded` where the service holds a request back because of a rate limit.
 pub(crate) fn classify(error: &(dyn StdError + 'static)) -> Trouble {
     let mut cause = Some(error);
     while let Some(error) = cause {
@@ -113,6 +120,11 @@ pub(crate) fn classify(error: &(dyn StdError + 'static)) -> Trouble {
             && io.kind() == std::io::ErrorKind::TimedOut
         {
             return Trouble::Timeout;
+        }
+        if let Some(io) = error.downcast_ref::<std::io::Error>()
+            && io.kind() == std::io::ErrorKind::QuotaExceeded
+        {
+            return Trouble::RateLimited;
         }
         if error.is::<tokio::time::error::Elapsed>() {
             return Trouble::Timeout;

@@ -15,6 +15,8 @@ pub const START: i64 = 1_785_412_800;
 #[derive(Clone, Copy, Debug)]
 enum Source {
     Still(Duration),
+    /// The start, and what tokio's clock showed then.
+    Tokio(Duration, tokio::time::Instant),
     Machine,
 }
 
@@ -35,6 +37,13 @@ impl SimClock {
         Self::from_source(Source::Still(Duration::from_secs(
             start.max(0).unsigned_abs(),
         )))
+    }
+
+    /// Starts at `start` and follows tokio's clock from now on, which a test may pause: then time passes only while all
+    /// wait, and every time is exact.
+    pub fn following_tokio(start: i64) -> Self {
+        let start = Duration::from_secs(start.max(0).unsigned_abs());
+        Self::from_source(Source::Tokio(start, tokio::time::Instant::now()))
     }
 
     /// Follows the machine's clock.
@@ -75,6 +84,7 @@ impl SimClock {
     fn since_epoch(&self) -> Duration {
         let base = match self.0.source {
             Source::Still(start) => start,
+            Source::Tokio(start, since) => start + since.elapsed(),
             Source::Machine => machine_time(),
         };
         base + Duration::from_millis(self.0.offset_milliseconds.load(Ordering::SeqCst))
@@ -142,6 +152,16 @@ mod tests {
         assert_eq!(clock.now(), START + 1);
         clock.advance(Duration::from_millis(500));
         assert_eq!(clock.now(), START + 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_follows_tokio_is_paused_with_it() {
+        let clock = SimClock::following_tokio(START);
+        assert_eq!(clock.now(), START);
+        tokio::time::sleep(Duration::from_secs(3_600)).await;
+        assert_eq!(clock.now(), START + 3_600);
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(clock.now(), START + 3_601);
     }
 
     #[test]

@@ -55,6 +55,7 @@ pub use counters::{Counter, Counters, SeenRequest};
 pub use credentials::{TokenKind, TokenSpec};
 pub use faults::{FaultBody, FaultKind, FaultRule};
 pub use quota::{Bucket, Owner};
+pub use service::Direct;
 pub use simulator::{Simulator, SimulatorBuilder, StartError};
 pub use switches::{AtZero, LimitStatus, Precedence, Switches, TagHash};
 pub use universe::{

@@ -7,6 +7,7 @@ use crate::counters::SeenRequest;
 use crate::exchange::{self, Incoming, Reply};
 use crate::faults::WireFault;
 use crate::front::Front;
+use crate::secondary::Flight;
 use crate::stream::{Ending, Order};
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, Version, header};
@@ -76,10 +77,7 @@ pub(crate) async fn serve(
     let reply = if path == "/api/v2/components.json" && ordered.answer_fault().is_none() {
         status_page(&front, &parts.headers)
     } else {
-        let base = match alias {
-            Alias::Enterprise if front.prints_own_urls() => format!("{}/api/v3", front.base),
-            _ => front.base.clone(),
-        };
+        let base = base(&front, alias);
         let incoming = Incoming {
             method: &parts.method,
             path,
@@ -129,6 +127,62 @@ pub(crate) async fn serve(
         Some(WireFault::Stall { after_bytes }) => Ok(with_length(reply, |reply| {
             SimBody::stalled(&reply.body, after_bytes, reply.flight)
         })),
+    }
+}
+
+/// An answer that came without a socket. The request is under way until it is dropped.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Direct {
+    pub status: StatusCode,
+    pub headers: http::HeaderMap,
+    pub body: Bytes,
+    _flight: Option<Flight>,
+}
+
+/// GitHub's rules alone: no connection, no ordered fault, no delay.
+pub(crate) fn direct(front: &Front, request: &Request<Bytes>) -> Direct {
+    let (path, alias) = without_alias(request.uri().path());
+    let peer = std::net::IpAddr::from(std::net::Ipv4Addr::LOCALHOST);
+    let now = front.clock.now();
+    let identity = front.identify(request.headers(), peer, now);
+    let label = match &identity {
+        Ok(caller) => Arc::clone(&caller.label),
+        Err(_) => "bad-credentials".into(),
+    };
+    let incoming = Incoming {
+        method: request.method(),
+        path,
+        query: request.uri().query(),
+        headers: request.headers(),
+        body: request.body(),
+        ip: peer,
+        http: request.version(),
+        base: &base(front, alias),
+        now,
+    };
+    let identity = identity.as_deref().map_err(|refusal| *refusal);
+    let reply = exchange::answer(front, incoming, identity, None);
+    let target = request
+        .uri()
+        .path_and_query()
+        .map_or(path, |target| target.as_str());
+    let method = request.method().clone();
+    front
+        .recorder
+        .answered(label, method, target, reply.status.as_u16());
+    Direct {
+        status: reply.status,
+        headers: reply.headers,
+        body: reply.body,
+        _flight: reply.flight,
+    }
+}
+
+fn base(front: &Front, alias: Alias) -> String {
+    match alias {
+        Alias::Enterprise if front.prints_own_urls() => format!("{}/api/v3", front.base),
+        _ => front.base.clone(),
     }
 }
 

@@ -9,10 +9,13 @@ use crate::faults::FaultRule;
 use crate::front::{Front, Parts};
 use crate::quota::Bucket;
 use crate::server;
+use crate::service::{self, Direct};
 use crate::switches::Switches;
 use crate::universe::{LoadError, Scale, Universe, UniverseOptions};
 use crate::utility::InstallationSpec;
 use crate::world::World;
+use bytes::Bytes;
+use http::Request;
 use serde_json::Value;
 use std::fmt;
 use std::io;
@@ -307,6 +310,12 @@ impl Simulator {
     /// Registers an OAuth app for `Basic client_id:secret`.
     pub fn add_oauth_app(&self, client_id: &str, secret: &str) {
         self.front.credentials.add_oauth_app(client_id, secret);
+    }
+
+    /// Asks without a socket: GitHub's rules alone, ordered faults and delays left out. For tests on paused time, where
+    /// nothing may wait for a socket. The request is under way until the answer is dropped.
+    pub fn ask(&self, request: &Request<Bytes>) -> Direct {
+        service::direct(&self.front, request)
     }
 
     pub fn counters(&self) -> Counters {

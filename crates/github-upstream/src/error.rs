@@ -4,19 +4,23 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use crate::dial::NameNotResolved;
+use crate::governor::Refusal;
 use crate::gunzip::GunzipError;
 use crate::request_body::BoxError;
 
 /// There is no answer: GitHub could not be reached, or did not answer in time.
 ///
 /// Displayed it completes the sentence `Error reaching https://api.github.com: ...`, and holds nothing of the request.
-/// For a time-out an [`io::Error`] of kind `TimedOut` is among its sources.
+/// For a time-out an [`io::Error`] of kind `TimedOut` is among its sources, for a request that was held back because of a
+/// limit one of kind `QuotaExceeded`.
 #[derive(Debug)]
 pub struct UpstreamError {
     reason: Reason,
     source: Option<BoxError>,
+    refusal: Option<Box<Refusal>>,
 }
 
 /// What went wrong.
@@ -47,6 +51,8 @@ pub enum Reason {
     RequestBody,
     /// The caller's own body stalled while it was being sent.
     RequestBodyTimeout,
+    /// Held back: a rate limit applies, or would if this were sent. Nothing was sent.
+    RateLimited,
 }
 
 impl Reason {
@@ -65,6 +71,7 @@ impl Reason {
             Self::Protocol => "answer is not valid http",
             Self::RequestBody => "request body failed",
             Self::RequestBodyTimeout => "request body stalled",
+            Self::RateLimited => "rate limited",
         }
     }
 }
@@ -80,6 +87,7 @@ impl UpstreamError {
         Self {
             reason,
             source: Some(source.into()),
+            refusal: None,
         }
     }
 
@@ -87,6 +95,15 @@ impl UpstreamError {
         Self {
             reason: Reason::Target,
             source: None,
+            refusal: None,
+        }
+    }
+
+    pub(crate) fn held_back(refusal: Refusal) -> Self {
+        Self {
+            reason: Reason::RateLimited,
+            source: Some(io::Error::from(io::ErrorKind::QuotaExceeded).into()),
+            refusal: Some(Box::new(refusal)),
         }
     }
 
@@ -131,6 +148,21 @@ impl UpstreamError {
     /// The connection broke before the answer. A write may have taken effect.
     pub fn is_reset(&self) -> bool {
         matches!(self.reason, Reason::Reset | Reason::Closed)
+    }
+
+    /// Held back, because a rate limit applies. Nothing was sent.
+    pub fn is_limited(&self) -> bool {
+        self.refusal.is_some()
+    }
+
+    /// Which limit held the request back, and until when.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        self.refusal.as_deref()
+    }
+
+    /// When a request that was held back may be sent, as far as is known.
+    pub fn retry_at(&self) -> Option<SystemTime> {
+        self.refusal().map(|refusal| refusal.retry_at)
     }
 
     /// The request itself is to blame, not GitHub or the way there.

@@ -2,7 +2,7 @@
 //!
 //! [`Ledger`] is pure: it is told of answers and of the time, and reads neither clock nor network.
 //! [`SharedLedger`] puts it behind a lock for the stack and for metrics.
-//! It observes; it holds nothing back.
+//! It observes; holding back is the governor's business.
 //!
 //! What makes this more than keeping the last headers:
 //! - several regions count, so `reset` wavers by a second and `remaining` may rise: the newest answer is believed, but a
@@ -85,6 +85,15 @@ impl Standing {
             Self::Cooling(_) => "cooling",
         }
     }
+}
+
+/// What a request to a bucket has to reckon with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outlook {
+    /// May it be made at all?
+    pub standing: Standing,
+    /// Units left in the running window, what is reserved taken off; `None` if nothing is known of one.
+    pub left: Option<u64>,
 }
 
 /// How often what was paid.
@@ -170,9 +179,13 @@ impl Ledger {
     }
 
     /// Enters that a refusal's text named a secondary limit, where its headers did not.
+    ///
+    /// If that refusal stated that nothing is left, it is not believed: the limit does not last to the end of the window.
     pub fn secondary_limit_heard(&mut self, caller: CallerId, now: SystemTime) {
         let wait = Wait::Unsaid(CooldownCause::Text);
-        self.account(caller, now).cool_down(wait, now);
+        let account = self.account(caller, now);
+        account.doubt_refusals();
+        account.cool_down(wait, now);
     }
 
     /// May this caller ask for something of this resource now?
@@ -180,6 +193,35 @@ impl Ledger {
         self.accounts
             .get(&caller)
             .map_or(Standing::Open, |account| account.standing(resource, now))
+    }
+
+    /// The same, and how much is left, if so many units are to be left for others.
+    pub fn outlook(
+        &self,
+        caller: CallerId,
+        resource: &Resource,
+        reserve: u64,
+        now: SystemTime,
+    ) -> Outlook {
+        let standing = self.standing(caller, resource, now);
+        let Some(window) = self.window(caller, resource, now) else {
+            return Outlook {
+                standing,
+                left: None,
+            };
+        };
+        let left = window.remaining.saturating_sub(reserve);
+        let reserved = reserve > 0 && left == 0;
+        Outlook {
+            standing: match standing {
+                Standing::Open if reserved => Standing::Exhausted {
+                    until: window.ends(),
+                },
+                standing => standing,
+            },
+            // Nothing left, but not believed: then nothing is known.
+            left: Some(left).filter(|left| *left > 0),
+        }
     }
 
     /// What GitHub said last about a caller's bucket, if its window is not over.
@@ -247,6 +289,17 @@ impl SharedLedger {
     /// See [`Ledger::standing`].
     pub fn standing(&self, caller: CallerId, resource: &Resource, now: SystemTime) -> Standing {
         self.0.lock().standing(caller, resource, now)
+    }
+
+    /// See [`Ledger::outlook`].
+    pub fn outlook(
+        &self,
+        caller: CallerId,
+        resource: &Resource,
+        reserve: u64,
+        now: SystemTime,
+    ) -> Outlook {
+        self.0.lock().outlook(caller, resource, reserve, now)
     }
 
     /// See [`Ledger::window`].

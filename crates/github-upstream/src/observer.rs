@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::error::Reason;
+use crate::governor::{RefusalReason, WaitReason};
 use crate::ledger::{CallerId, Charge};
 
 /// One thing that happened.
@@ -23,6 +24,22 @@ pub enum UpstreamEvent<'a> {
         latency: Duration,
         /// Whether a connection had to be made for it.
         connection: ConnectionUse,
+    },
+    /// A request waited for its turn, and got it.
+    Waited {
+        /// Who asks.
+        caller: CallerId,
+        /// What stood against it when it came.
+        reason: WaitReason,
+        /// How long.
+        waited: Duration,
+    },
+    /// A request was not sent, because of a limit. No fault of GitHub's, and no [`Failed`](Self::Failed).
+    HeldBack {
+        /// Who asks.
+        caller: CallerId,
+        /// Why.
+        reason: RefusalReason,
     },
     /// A read is sent a second time, because its connection was gone.
     Retried {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::base::BaseUrl;
+use crate::governor::PacingOptions;
 
 /// Settings of the stack.
 #[derive(Clone, Debug)]
@@ -38,6 +39,8 @@ pub struct UpstreamOptions {
     /// How many callers the ledger tells apart. Default: 1,000. The least recently seen one gives way, and its counts
     /// are summed under one line for all others.
     pub max_ledger_callers: usize,
+    /// When requests wait for their turn, and for how long.
+    pub pacing: PacingOptions,
 }
 
 impl Default for UpstreamOptions {
@@ -54,6 +57,7 @@ impl Default for UpstreamOptions {
             http2_ping_interval: Duration::from_secs(10),
             extra_root_certificates: None,
             max_ledger_callers: 1000,
+            pacing: PacingOptions::default(),
         }
     }
 }

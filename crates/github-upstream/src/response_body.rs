@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
 use crate::error::BodyError;
+use crate::governor::Permit;
 use crate::gunzip::Gunzip;
 use crate::secondary::Listener;
 
@@ -26,6 +27,8 @@ pub struct ResponseBody {
     source: Source,
     idle: Idle,
     listener: Option<Box<Listener>>,
+    /// The request's turn, which ends with its answer.
+    permit: Option<Permit>,
 }
 
 enum Source {
@@ -54,6 +57,7 @@ impl ResponseBody {
             source: Source::Plain(body),
             idle: Idle::new(idle),
             listener: None,
+            permit: None,
         }
     }
 
@@ -67,12 +71,19 @@ impl ResponseBody {
             })),
             idle: Idle::new(idle),
             listener: None,
+            permit: None,
         }
     }
 
     /// Lets someone listen to the plain text on its way.
     pub(crate) fn listened_by(mut self, listener: Listener) -> Self {
         self.listener = Some(Box::new(listener));
+        self
+    }
+
+    /// Gives the request's turn back at the end of the body.
+    pub(crate) fn holding(mut self, permit: Permit) -> Self {
+        self.permit = (!self.is_end_stream()).then_some(permit);
         self
     }
 }
@@ -89,6 +100,7 @@ impl Body for ResponseBody {
             source,
             idle,
             listener,
+            permit,
         } = self.get_mut();
         let frame = match source {
             Source::Plain(body) => ready!(idle.poll_frame(body, context)),
@@ -99,6 +111,9 @@ impl Body for ResponseBody {
             && let Some(data) = frame.data_ref()
         {
             listener.hear(data);
+        }
+        if matches!(frame, None | Some(Err(_))) {
+            drop(permit.take());
         }
         Poll::Ready(frame)
     }

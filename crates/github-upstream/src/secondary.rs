@@ -9,20 +9,22 @@ use std::fmt;
 use memchr::memmem;
 
 use crate::clock::WallClock;
+use crate::governor::Gate;
 use crate::ledger::{CallerId, SharedLedger};
 
 /// The message is some 300 bytes long and stands at the beginning.
 const HEARD_BYTES: usize = 4096;
 
 /// GitHub's words, of today and of before 2021.
-const WORDS: [&[u8]; 2] = [b"secondary rate", b"abuse detection"];
+const PHRASES: [&[u8]; 2] = [b"secondary rate", b"abuse detection"];
 
 /// Hears the body of one 403.
 pub(crate) struct Listener {
     pub(crate) ledger: SharedLedger,
+    pub(crate) gate: Gate,
     pub(crate) clock: WallClock,
     pub(crate) caller: CallerId,
-    pub(crate) heard: Heard,
+    pub(crate) heard: Words,
 }
 
 impl Listener {
@@ -30,6 +32,7 @@ impl Listener {
         if self.heard.hear(data) == Verdict::SecondaryLimit {
             self.ledger
                 .secondary_limit_heard(self.caller, self.clock.now());
+            self.gate.signalled(self.caller);
         }
     }
 }
@@ -42,7 +45,7 @@ impl fmt::Debug for Listener {
 
 /// The beginning of the text, until it has said what it is.
 #[derive(Debug, Default)]
-pub(crate) struct Heard {
+pub(crate) struct Words {
     text: Vec<u8>,
     decided: bool,
 }
@@ -55,14 +58,14 @@ pub(crate) enum Verdict {
     SecondaryLimit,
 }
 
-impl Heard {
+impl Words {
     fn hear(&mut self, data: &[u8]) -> Verdict {
         let room = HEARD_BYTES - self.text.len();
         if self.decided || room == 0 {
             return Verdict::Nothing;
         }
         self.text.extend_from_slice(&data[..data.len().min(room)]);
-        if WORDS
+        if PHRASES
             .iter()
             .any(|words| memmem::find(&self.text, words).is_some())
         {
@@ -81,7 +84,7 @@ mod tests {
     fn words_are_heard_once_and_across_parts() {
         #[track_caller]
         fn check(parts: &[&str], times: usize) {
-            let mut heard = Heard::default();
+            let mut heard = Words::default();
             let verdicts = parts.iter().map(|part| heard.hear(part.as_bytes()));
             let said = verdicts.filter(|verdict| *verdict == Verdict::SecondaryLimit);
             assert_eq!(said.count(), times, "{parts:?}");

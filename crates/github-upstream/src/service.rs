@@ -1,4 +1,5 @@
-//! The life of one request: address it, send it, repeat it if that is safe, enter the answer into the ledger.
+//! The life of one request: address it, wait for its turn, send it, repeat it if that is safe, enter the answer into the
+//! ledger.
 
 use std::fmt;
 use std::pin::Pin;
@@ -17,13 +18,16 @@ use tower_service::Service;
 use crate::clock::WallClock;
 use crate::dial::{Dialer, Past};
 use crate::error::{Reason, UpstreamError};
+use crate::governor::{
+    Api, Ask, CallerState, Gate, Heard, Intent, OnBehalfOf, PacingOptions, Permit, resource_of,
+};
 use crate::ledger::{Answer, Authorization, CallerId, Charge, Endpoint, SharedLedger};
 use crate::observer::{ConnectionUse, UpstreamEvent, UpstreamObserver};
 use crate::options::{Compression, UpstreamOptions};
 use crate::request_body::{Progress, RequestBody};
 use crate::response_body::ResponseBody;
 use crate::retry::{Repeat, Spare};
-use crate::secondary::{Heard, Listener};
+use crate::secondary::{Listener, Words};
 use crate::stack::{CallerOf, UpstreamBuilder};
 
 /// The client for GitHub's API.
@@ -40,6 +44,7 @@ pub(crate) struct Parts {
     pub(crate) client: Client<Dialer, RequestBody>,
     pub(crate) options: UpstreamOptions,
     pub(crate) ledger: SharedLedger,
+    pub(crate) gate: Gate,
     pub(crate) clock: WallClock,
     pub(crate) observer: Arc<dyn UpstreamObserver>,
     pub(crate) caller_of: CallerOf,
@@ -63,6 +68,25 @@ impl Upstream {
     /// What GitHub said about quota.
     pub fn ledger(&self) -> &SharedLedger {
         &self.0.ledger
+    }
+
+    /// The state of every credential that is known, in order: what GitHub said, what is under way, what waits.
+    pub fn callers(&self) -> Vec<CallerState> {
+        self.0.gate.snapshot()
+    }
+
+    /// Requests of a credential under way, bodies included.
+    pub fn in_flight(&self, caller: CallerId) -> u32 {
+        self.0.gate.in_flight(caller)
+    }
+
+    pub(crate) fn clock(&self) -> &WallClock {
+        &self.0.clock
+    }
+
+    /// Paces by other settings from now on.
+    pub fn set_pacing(&self, pacing: PacingOptions) {
+        self.0.gate.set_options(pacing);
     }
 }
 
@@ -131,9 +155,12 @@ impl Parts {
         &self,
         mut request: Request<RequestBody>,
     ) -> Result<Response<ResponseBody>, UpstreamError> {
-        let asked = self.address(&mut request)?;
+        let (mut asked, ask) = self.address(&mut request)?;
+        let permit = self.turn(ask).await?;
+        // Waiting for a turn is not GitHub's slowness.
+        asked.started = Instant::now();
         match self.exchange(request, asked.started).await {
-            Ok(answer) => Ok(self.receive(answer, &asked)),
+            Ok(answer) => Ok(self.receive(answer, &asked, permit)),
             Err(error) => {
                 self.observer.observe(&UpstreamEvent::Failed {
                     caller: asked.caller,
@@ -145,10 +172,38 @@ impl Parts {
         }
     }
 
+    /// Waits until the request may be sent.
+    async fn turn(&self, ask: Ask) -> Result<Permit, UpstreamError> {
+        let caller = ask.caller;
+        match self.gate.turn(ask).await {
+            Ok(permit) => {
+                if let Some((reason, waited)) = permit.waited() {
+                    self.observer.observe(&UpstreamEvent::Waited {
+                        caller,
+                        reason,
+                        waited,
+                    });
+                }
+                Ok(permit)
+            }
+            Err(refusal) => {
+                self.observer.observe(&UpstreamEvent::HeldBack {
+                    caller,
+                    reason: refusal.reason,
+                });
+                Err(UpstreamError::held_back(refusal))
+            }
+        }
+    }
+
     /// Makes the request ours: our host, no header of the hop before.
-    fn address(&self, request: &mut Request<RequestBody>) -> Result<Asked, UpstreamError> {
+    fn address(&self, request: &mut Request<RequestBody>) -> Result<(Asked, Ask), UpstreamError> {
         let target = request.uri();
         let endpoint = Endpoint::of(target);
+        let api = Api::of(target.path());
+        let points = api.points(request.method());
+        let intent = Intent::of(request.method(), api);
+        let resource = resource_of(target.path());
         let uri = match request.method() {
             &Method::CONNECT => None,
             _ => self.options.base_url.join(target),
@@ -166,18 +221,32 @@ impl Parts {
         headers.remove(HOST);
         let decoding = self.choose_coding(headers);
         let authorization = Authorization::of(headers);
+        let behalf = extensions.get::<OnBehalfOf>().copied().unwrap_or_default();
         let caller = match authorization {
-            Authorization::Present => (self.caller_of)(&extensions),
+            Authorization::Present => behalf.caller.or_else(|| (self.caller_of)(&extensions)),
             // Whoever is meant, GitHub sees an address only.
             Authorization::Absent => None,
         };
-        Ok(Asked {
-            caller: caller.unwrap_or(CallerId::ANONYMOUS),
+        let caller = caller.unwrap_or(CallerId::ANONYMOUS);
+        let asked = Asked {
+            caller,
             authorization,
             endpoint,
             decoding,
             started: Instant::now(),
-        })
+        };
+        let ask = Ask {
+            caller,
+            resource,
+            endpoint,
+            api,
+            points,
+            intent,
+            client: behalf.client,
+            priority: behalf.priority,
+            reserve: behalf.reserve,
+        };
+        Ok((asked, ask))
     }
 
     fn choose_coding(&self, headers: &mut HeaderMap) -> Decoding {
@@ -244,7 +313,12 @@ impl Parts {
     }
 
     /// Makes the answer the caller's: what was said of quota is entered, and our own coding undone.
-    fn receive(&self, answer: Response<Incoming>, asked: &Asked) -> Response<ResponseBody> {
+    fn receive(
+        &self,
+        answer: Response<Incoming>,
+        asked: &Asked,
+        mut permit: Permit,
+    ) -> Response<ResponseBody> {
         let (mut head, body) = answer.into_parts();
         let connection = head
             .extensions
@@ -260,6 +334,7 @@ impl Parts {
             },
             self.clock.now(),
         );
+        permit.answered(heard(head.status, &charge));
         self.observer.observe(&UpstreamEvent::Answered {
             caller: asked.caller,
             status: head.status,
@@ -282,21 +357,40 @@ impl Parts {
         } else {
             ResponseBody::plain(body, idle)
         };
-        let body = if head.status == StatusCode::FORBIDDEN
-            && charge == Charge::Charged
-            && !head.headers.contains_key(RETRY_AFTER)
-        {
+        let body = if is_worth_listening(head.status, &charge, &head.headers) {
             body.listened_by(Listener {
                 ledger: self.ledger.clone(),
+                gate: self.gate.clone(),
                 clock: self.clock.clone(),
                 caller: asked.caller,
-                heard: Heard::default(),
+                heard: Words::default(),
             })
         } else {
             body
         };
-        Response::from_parts(head, body)
+        Response::from_parts(head, body.holding(permit))
     }
+}
+
+/// What an answer's head says about going on.
+pub(crate) fn heard(status: StatusCode, charge: &Charge) -> Heard {
+    match charge {
+        Charge::SecondaryLimit => Heard::Limited,
+        _ if status == StatusCode::FORBIDDEN || status == StatusCode::TOO_MANY_REQUESTS => {
+            Heard::Unsure
+        }
+        _ if status == StatusCode::NOT_FOUND => Heard::NotFound,
+        _ => Heard::Served,
+    }
+}
+
+/// A refusal that says nothing of waiting may still name a secondary limit in its text, whatever it states about quota.
+fn is_worth_listening(status: StatusCode, charge: &Charge, headers: &HeaderMap) -> bool {
+    matches!(
+        status,
+        StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS
+    ) && *charge != Charge::SecondaryLimit
+        && !headers.contains_key(RETRY_AFTER)
 }
 
 /// RFC 9110 §8.4.1.3: `x-gzip` is the same. A list of codings is not ours to undo: only gzip was asked for.

@@ -1,5 +1,5 @@
 //! Builds the one stack. Read from the bottom of the wire to the top:
-//! names, TCP, TLS, connect time-out, pool and protocol; above them, in `service`, address, retry and ledger.
+//! names, TCP, TLS, connect time-out, pool and protocol; above them, in `service`, address, turn, retry and ledger.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use rustls::{ClientConfig, RootCertStore};
 use crate::clock::WallClock;
 use crate::dial::{Dialer, Names};
 use crate::error::BuildError;
+use crate::governor::Gate;
 use crate::ledger::{CallerId, SharedLedger};
 use crate::observer::UpstreamObserver;
 use crate::options::{Protocol, UpstreamOptions};
@@ -140,10 +141,17 @@ impl UpstreamBuilder {
             .build(dialer);
 
         let ledger = SharedLedger::new(options.max_ledger_callers);
+        let gate = Gate::new(
+            options.pacing.clone(),
+            ledger.clone(),
+            clock.clone(),
+            options.max_ledger_callers,
+        );
         Ok(Upstream::new(Parts {
             client,
             options,
             ledger,
+            gate,
             clock,
             observer,
             caller_of,

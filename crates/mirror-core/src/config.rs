@@ -9,14 +9,21 @@ use service_runtime::config::{Alias, Spec};
 use service_runtime::logs::Format;
 
 mod admin;
+mod credentials;
 mod docs;
 mod offline;
+mod pacing;
+mod priorities;
 mod telemetry;
 mod users;
 
 pub use admin::AdminConfig;
+pub use credentials::{AppId, CredentialConfig, CredentialKind};
 pub use docs::reference;
 pub use offline::{OfflineConfig, StatusConfig};
+pub use pacing::{Mode as PacingModeSetting, PacingConfig};
+pub(crate) use priorities::Priorities;
+pub use priorities::{Level, PriorityConfig};
 pub use telemetry::TelemetryConfig;
 pub use users::UsersConfig;
 
@@ -30,6 +37,7 @@ pub struct Config {
     pub public_url: Option<String>,
     pub rewrite_bodies: bool,
     pub anonymous_policy: AnonymousPolicy,
+    pub credentials_for: Vec<String>,
     pub drain_seconds: u64,
     pub drain_grace_seconds: u64,
     pub log: LogConfig,
@@ -38,6 +46,9 @@ pub struct Config {
     pub redis: RedisConfig,
     pub upstream_http: UpstreamHttpConfig,
     pub limits: LimitsConfig,
+    pub pacing: PacingConfig,
+    pub credentials: Vec<CredentialConfig>,
+    pub priorities: Vec<PriorityConfig>,
     pub users: UsersConfig,
     pub admin: AdminConfig,
     pub telemetry: TelemetryConfig,
@@ -166,6 +177,7 @@ impl Default for Config {
             public_url: None,
             rewrite_bodies: true,
             anonymous_policy: AnonymousPolicy::Rfc9111,
+            credentials_for: vec!["loopback".to_owned()],
             drain_seconds: 30,
             drain_grace_seconds: 0,
             log: LogConfig::default(),
@@ -174,6 +186,9 @@ impl Default for Config {
             redis: RedisConfig::default(),
             upstream_http: UpstreamHttpConfig::default(),
             limits: LimitsConfig::default(),
+            pacing: PacingConfig::default(),
+            credentials: Vec::new(),
+            priorities: Vec::new(),
             users: UsersConfig::default(),
             admin: AdminConfig::default(),
             telemetry: TelemetryConfig::default(),
@@ -284,6 +299,9 @@ impl Config {
         self.users.check()?;
         self.offline.check()?;
         self.status.check()?;
+        self.pacing.check()?;
+        Priorities::read(&self.priorities)?;
+        credentials::check(&self.credentials, &self.credentials_for)?;
         match (&self.tls.cert_file, &self.tls.key_file) {
             (Some(_), None) => return problem("tls.key_file", "needed with tls.cert_file"),
             (None, Some(_)) => return problem("tls.cert_file", "needed with tls.key_file"),

@@ -15,7 +15,6 @@ use hyper::body::Incoming;
 use service_runtime::drain::ReadinessState;
 use service_runtime::logs::{Access, Field};
 use tokio::time::Instant;
-use tower_service::Service;
 
 use crate::admin;
 use crate::admission::{Admission, Dialect, Local, admit};
@@ -28,6 +27,10 @@ use crate::spans;
 use crate::tally::{Answered, Variant};
 use crate::timed::UpstreamTime;
 use crate::users::{Desk, Visitor};
+
+mod sending;
+
+use sending::Unsent;
 
 /// One request's way.
 pub(crate) struct Exchange {
@@ -93,6 +96,15 @@ impl Exchange {
 
     /// A request that the mirror refuses by itself.
     fn refused(&self, problem: &Problem<'_>, request: &Request<Incoming>) -> Response<MirrorBody> {
+        self.refused_target(problem, request.method(), request.uri().path())
+    }
+
+    fn refused_target(
+        &self,
+        problem: &Problem<'_>,
+        method: &Method,
+        path: &str,
+    ) -> Response<MirrorBody> {
         let shared = &*self.shared;
         shared.instruments.refused(problem);
         if let Some(log) = &shared.access_log {
@@ -100,9 +112,9 @@ impl Exchange {
             let reason = problem.as_str();
             log.write(&Access {
                 at: self.at,
-                method: request.method().as_str(),
+                method: method.as_str(),
                 label: "REFUSED",
-                url: &format_args!("{}{}", shared.upstream, request.uri().path()),
+                url: &format_args!("{}{}", shared.upstream, path),
                 extra: &[
                     ("status", Field::Count(u64::from(status))),
                     ("detail", Field::Text(&reason)),
@@ -218,9 +230,14 @@ impl Exchange {
         shared.instruments.tally.saw(&Variant::of(&parts.headers));
         parts.extensions.insert(asked.upstream_time.clone());
         let request = Request::from_parts(parts, RequestBody::from(body));
-        match shared.engine.clone().call(request).await {
+        match self.send(request).await {
             Ok(answer) => self.made_ours(answer, &asked, &base),
-            Err(error) => self.unreachable(&error, &asked),
+            Err(Unsent::Failed(error)) => self.unreachable(&error, &asked),
+            Err(Unsent::NoCredential) => {
+                let upstream = &shared.upstream;
+                let problem = Problem::NoCredential { upstream };
+                self.refused_target(&problem, &asked.method, asked.target.path())
+            }
         }
     }
 
@@ -249,9 +266,14 @@ impl Exchange {
     }
 
     fn unreachable(&self, error: &Error, asked: &Asked) -> Response<MirrorBody> {
-        let problem = Problem::Unreachable {
-            upstream: &self.shared.upstream,
-            error,
+        let upstream = &self.shared.upstream;
+        let problem = match crate::limited::refusal(error) {
+            Some(refusal) => Problem::RateLimited {
+                upstream,
+                refusal,
+                now: self.at,
+            },
+            None => Problem::Unreachable { upstream, error },
         };
         let mut answer = problem.answer();
         tell(error.report(), answer.headers_mut());

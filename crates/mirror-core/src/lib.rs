@@ -12,6 +12,8 @@
 //! | `reload` | new settings for a running mirror |
 //! | `rewrite` | GitHub's urls become the mirror's, on the way out |
 //! | `outcome` | `X-Cache`, `Cache-Status`, `Age`, the log's word |
+//! | `limited` | what is said when a rate limit keeps the upstream from being asked |
+//! | `pool` | the operator's own credentials: who may use them, which one a request gets |
 //! | `problem` | errors to HTTP answers, in one place |
 //! | `metrics`, `spans` | what is counted and traced |
 //! | `tally` | what the status page shows |
@@ -26,9 +28,11 @@ mod availability;
 mod body;
 pub mod config;
 mod exchange;
+mod limited;
 mod metrics;
 mod mirror;
 mod outcome;
+mod pool;
 mod problem;
 mod reload;
 mod rewrite;
@@ -43,6 +47,7 @@ pub use admin::{Administration, Reloaded, SettingsProblem};
 pub use availability::{Counts, Hint, Standing, UpstreamAccount};
 pub use body::MirrorBody;
 pub use config::Config;
-pub use mirror::{AdminService, BuildError, Mirror, MirrorService, Parts};
+pub use mirror::{AdminService, BuildError, Mirror, MirrorService, Parts, QuotaAccount};
+pub use pool::CredentialProblem;
 pub use server::Server;
 pub use store::StoreProblem;

@@ -19,6 +19,10 @@ use crate::problem::Problem;
 use crate::store::Store;
 use crate::tally::{Called, Tally, saved};
 
+mod pacing;
+
+pub(crate) use pacing::{PacingInstruments, pacing_gauges};
+
 /// Upper ends of the latency buckets, in seconds: the kept ones, and finer ones below.
 pub(crate) const LATENCY_BUCKETS: [f64; 19] = [
     0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.2, 0.3, 0.4, 0.5,
@@ -187,6 +191,7 @@ pub(crate) struct Instruments {
     standing_changes: CounterFamily<Word>,
     offline_probes: CounterFamily<Word>,
     status_pages: CounterFamily<Word>,
+    pub(crate) pacing: PacingInstruments,
     /// What the status page shows.
     pub(crate) tally: Tally,
     level_loads: [LevelLoads; 3],
@@ -268,6 +273,7 @@ impl Instruments {
                 "Time that a level of the store adds to a request.",
                 STORE_BUCKETS,
             ),
+            pacing: PacingInstruments::new(metrics),
             refused: metrics.counters(
                 "github_mirror_refused_total",
                 "Requests that the mirror refused by itself.",
@@ -396,7 +402,7 @@ impl Instruments {
                 self.retries.add(&Word("reason", reason.as_str()), 1);
                 return;
             }
-            _ => return,
+            _ => return self.pacing.observe(event),
         };
         self.upstream
             .record(&Word("status", class), latency.as_secs_f64());

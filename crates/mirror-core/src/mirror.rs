@@ -13,8 +13,8 @@ use github_conditional::{
     Conditional, ConditionalLayer, Event, Fingerprint, Freshness, Inspect, Options,
 };
 use github_upstream::{
-    BaseUrl, BaseUrlError, CallerId, Document, DocumentBuildError, SharedLedger, Upstream,
-    UpstreamEvent, UpstreamOptions, WallClock,
+    BaseUrl, BaseUrlError, CallerId, CallerState, Document, DocumentBuildError, PoolLine,
+    SharedLedger, Upstream, UpstreamEvent, UpstreamOptions, WallClock,
 };
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
@@ -32,9 +32,10 @@ use crate::admin::{self, Administration};
 use crate::availability::gate::Gate;
 use crate::availability::{Availability, UpstreamAccount, watch};
 use crate::body::MirrorBody;
-use crate::config::{AnonymousPolicy, Config, ConfigProblem};
+use crate::config::{AnonymousPolicy, Config, ConfigProblem, Priorities};
 use crate::exchange::Exchange;
 use crate::metrics::{Instruments, gauges};
+use crate::pool::{self, CredentialProblem, Pool};
 use crate::reload::{self, Settings};
 use crate::rewrite::Origins;
 use crate::store::{Store, StoreProblem, fingerprint_key};
@@ -72,6 +73,9 @@ pub enum BuildError {
     /// The status page cannot be asked.
     #[error("status.url")]
     StatusPage(#[source] DocumentBuildError),
+    /// A credential of the operator's cannot be used.
+    #[error("cannot use the credentials")]
+    Credentials(#[from] CredentialProblem),
     /// The store cannot be opened.
     #[error("cannot open the store")]
     Store(#[from] StoreProblem),
@@ -90,6 +94,9 @@ impl BuildError {
 /// What all connections share.
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
+    pub(crate) upstream_client: Upstream,
+    pub(crate) pool: Pool,
+    pub(crate) priorities: RwLock<Priorities>,
     pub(crate) inspect: Arc<dyn Inspect>,
     pub(crate) store: Store,
     pub(crate) users: Users,
@@ -156,6 +163,26 @@ impl Live {
     }
 }
 
+/// Quota, pacing and the pool at one moment.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct QuotaAccount {
+    /// Each credential that was seen: what GitHub said by bucket, its cool-down, what is under way, what waits.
+    pub callers: Vec<CallerState>,
+    /// The operator's own credentials, in the order of the settings; `caller` leads to their state above.
+    pub pool: Vec<PoolLine>,
+}
+
+impl Shared {
+    pub(crate) fn reload_credentials(&self, config: &Config) -> Result<(), CredentialProblem> {
+        let priorities = Priorities::read(&config.priorities)?;
+        self.pool.replace(pool::Prepared::read(config)?)?;
+        *self.priorities.write() = priorities;
+        self.upstream_client.set_pacing(config.pacing.options());
+        Ok(())
+    }
+}
+
 /// A mirror. Clones share everything.
 #[derive(Clone)]
 pub struct Mirror(Arc<Shared>);
@@ -184,6 +211,9 @@ impl Mirror {
         crate::availability::gauges(&metrics, &availability);
         let watch = watch(config, &availability, &instruments, &upstream)?;
         let users = Users::new(&config.users, agent(), &instruments);
+        crate::metrics::pacing_gauges(&metrics, &upstream, &clock);
+        let prepared = pool::Prepared::read(config)?;
+        let pool = Pool::new(prepared, &upstream, &layer.inspect(), agent())?;
         let scheme = if config.tls.cert_file.is_some() {
             "https"
         } else {
@@ -198,6 +228,9 @@ impl Mirror {
             inspect: layer.inspect(),
             ledger: upstream.ledger().clone(),
             store,
+            pool,
+            priorities: RwLock::new(Priorities::read(&config.priorities)?),
+            upstream_client: upstream.clone(),
             engine: layer.layer(Timed(Gate::new(upstream, Arc::clone(&availability)))),
             users,
             availability,
@@ -281,6 +314,26 @@ impl Mirror {
         self.0.availability.account()
     }
 
+    /// What is known of quota, pacing and the pool now: for administration. A copy; reading it holds nothing up.
+    ///
+    /// Credentials appear as fingerprints and, those of the operator's own, under their names; never themselves.
+    pub fn quota(&self) -> QuotaAccount {
+        QuotaAccount {
+            callers: self.0.upstream_client.callers(),
+            pool: self.0.pool.lines(),
+        }
+    }
+
+    /// Takes over `credentials`, `credentials_for`, `pacing` and `priorities` of new settings. Credentials that stay keep their tokens,
+    /// and requests under way are not disturbed.
+    ///
+    /// # Errors
+    /// When a setting is wrong or a file unreadable; then nothing has changed.
+    pub fn reload_credentials(&self, config: &Config) -> Result<(), CredentialProblem> {
+        config.check()?;
+        self.0.reload_credentials(config)
+    }
+
     /// Waits until what was written to the store is where a restart or another mirror finds it.
     pub async fn flush_store(&self) {
         self.0.store.flush().await;
@@ -306,6 +359,7 @@ fn upstream_options(config: &Config) -> UpstreamOptions {
     options.response_timeout = Duration::from_secs(http.response_timeout_seconds);
     options.body_idle_timeout = Duration::from_secs(http.body_idle_timeout_seconds);
     options.extra_root_certificates = http.ca_file.as_ref().map(PathBuf::from);
+    options.pacing = config.pacing.options();
     options
 }
 

@@ -2,6 +2,8 @@
 //!
 //! The bodies have GitHub's shape, `{"message": ...}`, so that clients show them.
 
+use std::time::SystemTime;
+
 use github_conditional::Error;
 use http::{HeaderValue, Response, StatusCode, header};
 
@@ -33,6 +35,14 @@ pub(crate) enum Problem<'a> {
         upstream: &'a str,
         denied: &'a Denied,
     },
+    /// The mirror should send a credential of its own, and has none that can be used.
+    NoCredential { upstream: &'a str },
+    /// A rate limit of the upstream applies, the upstream was not asked, and nothing stored may be shown.
+    RateLimited {
+        upstream: &'a str,
+        refusal: &'a github_upstream::Refusal,
+        now: SystemTime,
+    },
 }
 
 impl Problem<'_> {
@@ -54,6 +64,8 @@ impl Problem<'_> {
                 Denied::Failed { status, .. } => *status,
                 Denied::Unreachable(error) => unreachable_status(error),
             },
+            Self::NoCredential { .. } => StatusCode::BAD_GATEWAY,
+            Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
         }
     }
 
@@ -70,6 +82,8 @@ impl Problem<'_> {
             Self::NotCached => "not-cached",
             Self::Unreachable { .. } => "unreachable",
             Self::Denied { denied, .. } => denied.as_str(),
+            Self::NoCredential { .. } => "no-credential",
+            Self::RateLimited { .. } => "rate-limited",
         }
     }
 
@@ -107,6 +121,12 @@ impl Problem<'_> {
                 }
                 Denied::Unreachable(error) => unreachable_message(upstream, error),
             },
+            Self::NoCredential { upstream } => format!(
+                "Error reaching {upstream}: none of the mirror's own credentials can be used"
+            ),
+            Self::RateLimited {
+                upstream, refusal, ..
+            } => crate::limited::message(upstream, refusal.reason),
         }
     }
 
@@ -122,7 +142,11 @@ impl Problem<'_> {
     }
 
     pub(crate) fn answer(&self) -> Response<MirrorBody> {
-        let body = serde_json::json!({ "message": self.message() }).to_string();
+        let mut body = serde_json::json!({ "message": self.message() });
+        if let Self::RateLimited { .. } = self {
+            crate::limited::complete(&mut body);
+        }
+        let body = body.to_string();
         let mut answer = Response::new(MirrorBody::whole(body));
         *answer.status_mut() = self.status();
         let headers = answer.headers_mut();
@@ -147,6 +171,9 @@ impl Problem<'_> {
         }
         if let Some(seconds) = self.retry_after_seconds() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Self::RateLimited { refusal, now, .. } = self {
+            crate::limited::tell(refusal, *now, headers);
         }
         answer
     }
@@ -175,9 +202,12 @@ fn admin_status(problem: &AdminProblem) -> StatusCode {
 
 /// What is known to be away is not waited for; what has failed just now is named.
 fn unreachable_status(error: &Error) -> StatusCode {
-    match error.is_offline() {
-        true => StatusCode::GATEWAY_TIMEOUT,
-        false => StatusCode::BAD_GATEWAY,
+    if error.is_offline() {
+        StatusCode::GATEWAY_TIMEOUT
+    } else if error.is_rate_limited() {
+        StatusCode::TOO_MANY_REQUESTS
+    } else {
+        StatusCode::BAD_GATEWAY
     }
 }
 

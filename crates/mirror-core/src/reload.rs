@@ -11,6 +11,7 @@ use crate::admin::Reloaded;
 use crate::admin::access::AdminToken;
 use crate::config::{Config, ConfigProblem};
 use crate::mirror::Shared;
+use crate::pool::CredentialProblem;
 
 /// Why new settings are not taken over.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +20,8 @@ pub(crate) enum ReloadProblem {
     Config(#[from] ConfigProblem),
     #[error("log.level: {0}")]
     Level(LogError),
+    #[error(transparent)]
+    Credentials(#[from] CredentialProblem),
     #[error(transparent)]
     Certificate(#[from] ListenError),
 }
@@ -50,7 +53,13 @@ const AT_ONCE: &[&str] = &[
     "users.refusal_seconds",
     "users.outage_trust_seconds",
     "users.max_remembered_tokens",
+    "credentials",
+    "credentials_for",
+    "priorities",
 ];
+
+/// The same for whole sections.
+const SECTIONS_AT_ONCE: &[&str] = &["pacing."];
 
 /// Takes over new settings.
 ///
@@ -62,7 +71,10 @@ pub(crate) fn apply(
 ) -> Result<Reloaded, ReloadProblem> {
     config.check()?;
     let mut settings = shared.settings.lock();
-    let at_once = |key: &String| AT_ONCE.contains(&key.as_str());
+    let at_once = |key: &String| {
+        let in_section = |section: &&str| key.starts_with(*section);
+        AT_ONCE.contains(&key.as_str()) || SECTIONS_AT_ONCE.iter().any(in_section)
+    };
     let mut reloaded = Reloaded {
         applied: changed(&settings.current, &config)
             .into_iter()
@@ -74,7 +86,8 @@ pub(crate) fn apply(
             .filter(|key| !at_once(key))
             .collect(),
     };
-    // Whatever may fail goes first.
+    // Whatever may fail goes first. Secrets are read whether or not their paths have changed, as the certificate is.
+    shared.reload_credentials(&config)?;
     if let Some(certificate) = shared.certificate.get() {
         certificate.reload()?;
         reloaded.applied.push("tls.cert_file".to_owned());

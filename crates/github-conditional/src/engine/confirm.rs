@@ -76,11 +76,13 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
             sought,
             target,
             headers,
+            extensions,
         }) = sent.behind
         {
             let engine = Arc::clone(&self.engine);
             let front = representation.body().clone();
-            let behind = look_behind(engine, self.inner.clone(), headers, target, front).await;
+            let head = (headers, extensions);
+            let behind = look_behind(engine, self.inner.clone(), head, target, front).await;
             let look = match &behind {
                 Behind::Nothing | Behind::Page(_) => Look::Answered,
                 Behind::Same | Behind::Unknown => Look::Failed,

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use cache_backends::CacheStore;
 use github_headers::EntityTag;
-use http::{HeaderMap, Method, Uri};
+use http::{Extensions, HeaderMap, Method, Uri};
 
 use super::call::Call;
 use super::probe::LooksBehind;
@@ -36,6 +36,8 @@ pub(super) struct PageBehind {
     pub(super) target: Uri,
     /// The headers of the request for the page in front.
     pub(super) headers: HeaderMap,
+    /// What the layers around know of that request, which holds for this one too.
+    pub(super) extensions: Extensions,
 }
 
 impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
@@ -76,6 +78,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
             ) => Some(PageBehind {
                 target: next.clone(),
                 headers: headers.clone(),
+                extensions: self.parts.extensions.clone(),
                 sought: behind.unwrap_or(LastPage::Conclusive),
             }),
             Some(LastPage::Conclusive) | None => None,

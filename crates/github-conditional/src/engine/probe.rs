@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cache_backends::CacheStore;
-use http::{HeaderMap, Request, Response, StatusCode, Uri};
+use http::{Extensions, HeaderMap, Request, Response, StatusCode, Uri};
 use http_body::Body;
 use http_body_util::BodyExt;
 use tower_service::Service;
@@ -30,7 +30,7 @@ pub(crate) enum Behind {
     Unknown,
 }
 
-/// Asks for the page behind `front`; `headers` are those of the request for that one.
+/// Asks for the page behind `front`; headers and extensions are those of the request for that one.
 ///
 /// A resource that knows no pages answers any page number with the same list, which is no page behind.
 ///
@@ -38,7 +38,7 @@ pub(crate) enum Behind {
 pub(crate) fn look_behind<'s, S, St, ReqB, ResB>(
     engine: Arc<Engine<St>>,
     inner: S,
-    headers: HeaderMap,
+    (headers, extensions): (HeaderMap, Extensions),
     next: Uri,
     front: Bytes,
 ) -> Pin<Box<dyn Future<Output = Behind> + Send + 's>>
@@ -55,6 +55,7 @@ where
         let mut request = Request::new(ReqB::default());
         *request.uri_mut() = next;
         *request.headers_mut() = headers;
+        *request.extensions_mut() = extensions;
         request.extensions_mut().insert(LooksBehind);
         let behind = match read::answer(Arc::clone(&engine), inner, request).await {
             Ok(answer) if answer.status() == StatusCode::OK => {

@@ -21,7 +21,7 @@ use crate::error::{BoxError, Error};
 use crate::fingerprint::{CredentialClass, Fingerprint};
 use crate::flight::{Landing, Seat};
 use crate::options::SpeculateEmptyLists;
-use crate::outcome::{BypassReason, Collapse, Outcome, Report};
+use crate::outcome::{BypassReason, Collapse, Outcome, Report, Trouble};
 use crate::policy::admission::{Admission, Read, RequestBody, admit};
 use crate::policy::before::{Freshness, Held, Question, Speculation, Unasked, unasked};
 use crate::policy::directives::Directives;
@@ -310,7 +310,7 @@ where
             Ok(relay(Outcome::Bypassed(reason), response, report))
         }
         Err(failure) => {
-            if let Some(path) = written {
+            if let Some(path) = written.filter(|_| failure.trouble != Trouble::RateLimited) {
                 // Whether it took effect is not known; asking again is the safe side.
                 engine.marks.mark(&path, engine.now());
             }

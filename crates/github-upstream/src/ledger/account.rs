@@ -24,7 +24,19 @@ pub(super) struct Account {
 struct Bucket {
     resource: Option<Resource>,
     window: Option<Window>,
+    word: Word,
     counts: Counts,
+}
+
+/// What stands behind a statement that nothing is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Word {
+    /// An answer to somebody who was served.
+    Served,
+    /// The refusal of a primary limit, as far as its headers tell.
+    Refusal,
+    /// A secondary limit, which comes with any number and says nothing about the window.
+    Secondary,
 }
 
 impl Default for Account {
@@ -55,6 +67,20 @@ impl Account {
         bucket.counts.count(charge);
         if bucket.resource.is_some() {
             bucket.window = Some(Window::after(bucket.window, &limit, now));
+            bucket.word = match charge {
+                Charge::SecondaryLimit => Word::Secondary,
+                Charge::PrimaryLimit => Word::Refusal,
+                _ => Word::Served,
+            };
+        }
+    }
+
+    /// Refusals that looked like the primary limit turn out to be about the secondary one.
+    pub(super) fn doubt_refusals(&mut self) {
+        for bucket in &mut self.buckets {
+            if bucket.word == Word::Refusal {
+                bucket.word = Word::Secondary;
+            }
         }
     }
 
@@ -71,19 +97,31 @@ impl Account {
         if let Some(cooldown) = self.cooldown.filter(|cooldown| cooldown.is_on(now)) {
             return Standing::Cooling(cooldown);
         }
-        match self.window(resource) {
-            Some(window) if window.is_exhausted() && window.is_open(now) => Standing::Exhausted {
-                until: window.ends(),
-            },
+        let Some(bucket) = self.known(resource) else {
+            return Standing::Open;
+        };
+        match bucket.window {
+            Some(window)
+                if window.is_exhausted()
+                    && window.is_open(now)
+                    && bucket.word != Word::Secondary =>
+            {
+                Standing::Exhausted {
+                    until: window.ends(),
+                }
+            }
             _ => Standing::Open,
         }
     }
 
     pub(super) fn window(&self, resource: &Resource) -> Option<Window> {
+        self.known(resource)?.window
+    }
+
+    fn known(&self, resource: &Resource) -> Option<&Bucket> {
         self.buckets
             .iter()
-            .find(|bucket| bucket.resource.as_ref() == Some(resource))?
-            .window
+            .find(|bucket| bucket.resource.as_ref() == Some(resource))
     }
 
     pub(super) fn lines(
@@ -125,6 +163,7 @@ impl Account {
             self.buckets.push(Bucket {
                 resource: resource.cloned(),
                 window: None,
+                word: Word::Served,
                 counts: Counts::default(),
             });
             self.buckets.len() - 1

@@ -40,6 +40,11 @@ const KEYS: &[KeyDoc<'static>] = &[
         "Requests without `Authorization`: served unasked while fresh, because GitHub charges them for a 304; or asked about every time.",
     ),
     doc(
+        "credentials_for",
+        "none, loopback, any, networks; a list",
+        "Whose requests without `Authorization` are sent with a credential of `[[credentials]]`: `loopback` is this host and the Unix socket, a network is written `10.0.0.0/8`. The connection's own peer counts: behind a proxy on this host everybody is `loopback`.",
+    ),
+    doc(
         "drain_seconds",
         "seconds",
         "After SIGTERM: how long requests in flight may take before they are cut off.",
@@ -253,6 +258,101 @@ const KEYS: &[KeyDoc<'static>] = &[
         "telemetry.trace_ratio",
         "part of 1",
         "Which part of the traces that begin here is sent. A client that sends `traceparent` decides for its own.",
+    ),
+    doc(
+        "pacing.mode",
+        "adaptive, strict, off",
+        "When requests wait for their turn: after GitHub has signalled a secondary limit, or when `pacing.max_concurrent` requests of a credential are under way; always, so that no secondary limit is met; never. Limits that GitHub has stated are obeyed in each mode.",
+    ),
+    doc(
+        "pacing.points_per_minute",
+        "points",
+        "Of one credential, where it is paced. A read costs 1, a write 5, a 304 as much as any answer.",
+    ),
+    doc(
+        "pacing.graphql_points_per_minute",
+        "points",
+        "The same for GraphQL, which is counted on its own.",
+    ),
+    doc(
+        "pacing.writes_per_minute",
+        "requests",
+        "REST writes of one credential, where it is paced.",
+    ),
+    doc(
+        "pacing.max_concurrent",
+        "requests",
+        "Of one credential, under way to GitHub at a time.",
+    ),
+    doc(
+        "pacing.max_wait_seconds",
+        "seconds",
+        "How long a request may wait for its turn. One that would wait longer gets at once what is stored, if it may see it, else 429 with `Retry-After`. 0: nothing waits.",
+    ),
+    doc(
+        "pacing.max_waiting",
+        "requests",
+        "Of one credential, waiting. Beyond it the client with the most of them loses its newest one.",
+    ),
+    doc(
+        "pacing.watch_seconds",
+        "seconds",
+        "Mode adaptive: how long a credential is paced after a secondary limit.",
+    ),
+    doc(
+        "pacing.not_found_per_minute",
+        "answers",
+        "Mode adaptive: so many 404 in a minute to one credential have it paced while they last, because GitHub limits who polls for what is not there.",
+    ),
+    doc(
+        "priorities[].match",
+        "path pattern",
+        "Where requests wait: which ones the rule is for; `*` is one segment, `**` the rest. Default: all. The first rule that fits decides.",
+    ),
+    doc(
+        "priorities[].clients",
+        "loopback, any, networks; a list",
+        "Whose requests the rule is for. Default: everybody's.",
+    ),
+    doc(
+        "priorities[].level",
+        "high, normal, low",
+        "Of 13 turns with all waiting, 8 are of high, 4 of normal, 1 of low priority.",
+    ),
+    doc(
+        "credentials[].kind",
+        "pat, oauth-app, github-app",
+        "A credential of the operator's own, for reads that bring none: a token that is sent as it is; an OAuth app in its own name (public data); an installation of a GitHub App, whose tokens the mirror mints and renews.",
+    ),
+    doc(
+        "credentials[].name",
+        "text",
+        "What it is called in reports and logs. Default: kind and position, such as `pat-1`.",
+    ),
+    doc(
+        "credentials[].token_file",
+        "path",
+        "Kind pat: the token. Kind oauth-app: the client secret.",
+    ),
+    doc(
+        "credentials[].app_id",
+        "number or text",
+        "Kind github-app: the app's id or client id. Kind oauth-app: the client id.",
+    ),
+    doc(
+        "credentials[].installation_id",
+        "number",
+        "Kind github-app: the installation whose repositories are read.",
+    ),
+    doc(
+        "credentials[].private_key_file",
+        "path",
+        "Kind github-app: the app's private key, PEM.",
+    ),
+    doc(
+        "credentials[].reserve",
+        "requests",
+        "Of each window, left for others who use the credential. Default 0.",
     ),
     doc(
         "limits.max_in_flight",

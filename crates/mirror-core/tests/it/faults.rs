@@ -122,6 +122,8 @@ async fn trouble_serves_the_confirmed_and_nobody_else() {
             "{kind:?}"
         );
         rig.sim.clear_faults();
+        // Limits are waited out.
+        rig.sim.clock().advance(Duration::from_secs(3_700));
         assert_eq!(
             rig.get(REPO, &known).await.header("x-cache"),
             "ONLINE_HIT",
