@@ -9,7 +9,7 @@ use crate::process::{self, cargo};
 use crate::tally::Tally;
 use crate::test::locked;
 use crate::workspace::Workspace;
-use crate::{docs, generated, package, test, walls};
+use crate::{conformance, docs, generated, package, test, walls};
 
 const EXAMPLE_LIMIT: Duration = Duration::from_secs(120);
 
@@ -25,6 +25,9 @@ const AFTER_TESTS: &[(&str, Step)] = &[
     ("examples", examples),
     ("routes", |workspace| {
         generated::route_table(workspace, Generated::Compare)
+    }),
+    ("conformance", |workspace| {
+        conformance::task(workspace, Generated::Compare)
     }),
     ("docs", |workspace| {
         docs::task(workspace, Generated::Compare)
@@ -76,7 +79,7 @@ fn timed(name: &'static str, run: impl FnOnce() -> Option<String>) -> Outcome {
 }
 
 fn table(outcomes: &[Outcome]) -> String {
-    let mut table = format!("{:<10} {:>7}  result\n", "step", "seconds");
+    let mut table = format!("{:<12} {:>7}  result\n", "step", "seconds");
     for outcome in outcomes {
         let result = if outcome.problem.is_none() {
             "ok"
@@ -84,7 +87,7 @@ fn table(outcomes: &[Outcome]) -> String {
             "FAILED"
         };
         table.push_str(&format!(
-            "{:<10} {:>7}  {result}\n",
+            "{:<12} {:>7}  {result}\n",
             outcome.name,
             outcome.took.as_secs()
         ));

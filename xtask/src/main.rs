@@ -5,6 +5,7 @@
 
 mod bench;
 mod ci;
+mod conformance;
 mod docs;
 mod environment;
 mod generated;
@@ -30,6 +31,8 @@ cargo xtask <task>
   bench [name..] [-- argument..]
                     build the benches in release, run them, print their tables; `-- --quick` for a look
   package           pack and build the published crates as a registry would; check the Rust version they promise
+  conformance [--check]
+                    run the public test suite for HTTP caches; write (or compare) its results and their page
   walls             who may depend on whom, and the source rules
   docs [--check]    write (or compare) the generated pages, follow links, run the commands in *.md
   routes [--check]  write (or compare) the table of GitHub's routes
@@ -56,6 +59,8 @@ fn dispatch(arguments: &[&str]) -> Result<ExitCode, String> {
         ["bench", arguments @ ..] => bench::task(&Workspace::load()?, arguments)?,
         ["ci"] => return Ok(ci::task(&Workspace::load()?)),
         ["package"] => package::task(&Workspace::load()?)?,
+        ["conformance"] => conformance::task(&Workspace::load()?, Generated::Write)?,
+        ["conformance", "--check"] => conformance::task(&Workspace::load()?, Generated::Compare)?,
         ["walls"] => walls::task(&Workspace::load()?)?,
         ["docs"] => docs::task(&Workspace::load()?, Generated::Write)?,
         ["docs", "--check"] => docs::task(&Workspace::load()?, Generated::Compare)?,

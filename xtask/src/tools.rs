@@ -18,6 +18,10 @@ use crate::environment;
 use crate::process::{output, run};
 use crate::workspace::Workspace;
 
+mod suite;
+
+pub(crate) use suite::{Suite, cache_suite};
+
 const OLDEST_NODE: u32 = 20;
 const STAMP: &str = "xtask-stamp";
 const DESCRIPTION: &str = "api.github.com.deref.json";

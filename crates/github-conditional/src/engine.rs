@@ -21,6 +21,7 @@ use crate::policy::before::Freshness;
 use crate::policy::origin::Origin;
 use crate::purges::{Purge, Purges};
 use crate::recording::Budget;
+use crate::shelf;
 use crate::variant::VariantKeys;
 
 pub(crate) mod answer;
@@ -86,13 +87,7 @@ impl<St: CacheStore<Entry>> Engine<St> {
 
     /// What is stored under a key. A store that fails is a miss.
     pub(crate) async fn load(&self, key: &StoreKey) -> Option<Entry> {
-        let entry = match self.store.load(key).await {
-            Ok(entry) => entry?,
-            Err(error) => {
-                self.observer.observe(&Event::StoreFailed(&error));
-                return None;
-            }
-        };
+        let entry: Entry = shelf::load(&self.store, &*self.observer, key).await?;
         let Some(purged_at) = self.purges.last(entry.path()) else {
             return Some(entry);
         };
@@ -109,9 +104,7 @@ impl<St: CacheStore<Entry>> Engine<St> {
 
     /// Hands a changed entry to the store. A store that fails costs a later miss, nothing else.
     pub(crate) async fn save(&self, key: &StoreKey, entry: Entry) {
-        if let Err(error) = self.store.merge(key, entry).await {
-            self.observer.observe(&Event::StoreFailed(&error));
-        }
+        shelf::save(&self.store, &*self.observer, key, entry).await;
     }
 
     pub(crate) fn now(&self) -> SystemTime {

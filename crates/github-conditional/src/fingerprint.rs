@@ -31,6 +31,11 @@ impl FingerprintKey {
         Ok(Self::new(&secret))
     }
 
+    /// A keyed hash in the making, for other things that must not be readable from a store.
+    pub(crate) fn mac(&self) -> Hmac<Sha256> {
+        self.0.clone()
+    }
+
     /// The fingerprint of the `Authorization` header, or [`Fingerprint::ANONYMOUS`] without one.
     ///
     /// Scheme and token are hashed as sent: GitHub gives `token X` and `Bearer X` different entity tags, so they are

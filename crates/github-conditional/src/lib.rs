@@ -108,7 +108,9 @@ mod recording;
 pub mod reqwest;
 #[cfg(feature = "reqwest-middleware")]
 pub mod reqwest_middleware;
+pub mod rfc9111;
 mod service;
+mod shelf;
 mod variant;
 mod wire;
 

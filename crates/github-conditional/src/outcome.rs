@@ -21,6 +21,10 @@ pub enum ValidatorKind {
     LastModified,
     /// Nothing is stored: the validator that the client sent.
     Client,
+    /// The tags of answers that are stored for other selecting headers.
+    OtherVariant,
+    /// The validators in the answer to a HEAD.
+    Head,
 }
 
 impl ValidatorKind {
@@ -32,6 +36,8 @@ impl ValidatorKind {
             Self::Speculative => "speculative",
             Self::LastModified => "last-modified",
             Self::Client => "client",
+            Self::OtherVariant => "other-variant",
+            Self::Head => "head",
         }
     }
 }
@@ -46,6 +52,8 @@ pub enum FreshReason {
     MaxStale,
     /// The client wants a stored answer or none (`only-if-cached`).
     OnlyIfCached,
+    /// It is stale, and the server is asked behind it (`stale-while-revalidate`).
+    WhileRevalidating,
 }
 
 impl FreshReason {
@@ -55,6 +63,7 @@ impl FreshReason {
             Self::Fresh => "fresh",
             Self::MaxStale => "max-stale",
             Self::OnlyIfCached => "only-if-cached",
+            Self::WhileRevalidating => "stale-while-revalidate",
         }
     }
 }
@@ -147,6 +156,12 @@ pub enum Storing {
     Forbidden,
     /// It has neither an entity tag nor a modification date, so nothing could be revalidated.
     NoValidator,
+    /// It is for one user alone, and the cache is shared (`private`).
+    Private,
+    /// The request was authorised, and the answer does not say that it may be shared for all that.
+    Authorization,
+    /// It depends on more than the request (`Vary: *`).
+    Varying,
     /// Its body is larger than `max_cacheable_body_bytes`.
     TooLarge,
     /// Its body is compressed, so it is not the body that the tag describes.
@@ -163,6 +178,9 @@ impl Storing {
             Self::Status => "status",
             Self::Forbidden => "forbidden",
             Self::NoValidator => "no-validator",
+            Self::Private => "private",
+            Self::Authorization => "authorization",
+            Self::Varying => "varying",
             Self::TooLarge => "too-large",
             Self::Encoded => "encoded",
             Self::NoRoom => "no-room",

@@ -231,8 +231,14 @@ impl<S: fmt::Debug, St> fmt::Debug for Conditional<S, St> {
     }
 }
 
-/// The future of a [`Conditional`] response.
+/// The future of a response of [`Conditional`] or of a [`Cache`](crate::rfc9111::Cache).
 pub struct ResponseFuture<B>(Pin<Box<dyn Future<Output = Answered<B>> + Send>>);
+
+impl<B> ResponseFuture<B> {
+    pub(crate) fn new(answer: impl Future<Output = Answered<B>> + Send + 'static) -> Self {
+        Self(Box::pin(answer))
+    }
+}
 
 impl<B> Future for ResponseFuture<B> {
     type Output = Answered<B>;
@@ -269,6 +275,6 @@ where
 
     fn call(&mut self, request: Request<ReqB>) -> ResponseFuture<ResB> {
         let engine = Arc::clone(&self.engine);
-        ResponseFuture(Box::pin(read::answer(engine, self.inner.clone(), request)))
+        ResponseFuture::new(read::answer(engine, self.inner.clone(), request))
     }
 }

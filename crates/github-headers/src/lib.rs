@@ -8,6 +8,7 @@
 //! | [`retry_after`] | `Retry-After` | RFC 9110 §10.2.3 |
 //! | [`poll_interval`] | `X-Poll-Interval` | GitHub "REST API endpoints for events" |
 //! | [`cache_status`] | `Cache-Status` | RFC 9211, RFC 9651 |
+//! | [`targeted`] | `CDN-Cache-Control` and its like | RFC 9213, RFC 9651 |
 //! | [`media_type`] | `Accept`, `Content-Type`, `X-GitHub-Api-Version` | RFC 9110 §8.3, §12.5.1, GitHub "Media types" |
 //! | [`hop_by_hop`] | `Connection` and its friends | RFC 9110 §7.6.1 |
 //! | [`route`] | (the path) | GitHub's OpenAPI description |
@@ -30,6 +31,7 @@ pub mod poll_interval;
 pub mod rate_limit;
 pub mod retry_after;
 pub mod route;
+pub mod targeted;
 
 mod structured;
 mod syntax;

@@ -37,18 +37,48 @@ pub(crate) fn parse_list(text: &[u8]) -> Result<Vec<Item>, Malformed> {
     }
     loop {
         items.push(cursor.item()?);
-        cursor.skip(|byte| matches!(byte, b' ' | b'\t'));
-        match cursor.peek() {
-            None => return Ok(items),
-            Some(b',') => cursor.at += 1,
-            Some(_) => return Err(cursor.malformed()),
-        }
-        cursor.skip(|byte| matches!(byte, b' ' | b'\t'));
-        if cursor.peek().is_none() {
-            // A trailing comma.
-            return Err(cursor.malformed());
+        if cursor.next_member()? == Next::End {
+            return Ok(items);
         }
     }
+}
+
+/// Key and value of a member of a dictionary.
+pub(crate) type Member = (Box<str>, Option<BareItem>);
+
+/// Parses a dictionary (RFC 9651 §4.2.2). The value of a member that is an inner list is `None`: nobody here needs one.
+/// A repeated key keeps its place and takes the last value.
+pub(crate) fn parse_dictionary(text: &[u8]) -> Result<Vec<Member>, Malformed> {
+    let mut cursor = Cursor { text, at: 0 };
+    let mut members: Vec<Member> = Vec::new();
+    cursor.skip(|byte| byte == b' ');
+    if cursor.peek().is_none() {
+        return Ok(members);
+    }
+    loop {
+        let key = cursor.key()?;
+        let value = if cursor.peek() == Some(b'=') {
+            cursor.at += 1;
+            cursor.member()?
+        } else {
+            cursor.parameters()?;
+            Some(BareItem::Boolean(true))
+        };
+        match members.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, earlier)) => *earlier = value,
+            None => members.push((key, value)),
+        }
+        if cursor.next_member()? == Next::End {
+            return Ok(members);
+        }
+    }
+}
+
+/// What follows a member of a list or dictionary.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Member,
+    End,
 }
 
 /// `sf-token`: begins with a letter or `*`; then also `:` and `/` (RFC 9651 §3.3.4).
@@ -94,8 +124,49 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
+    /// Goes to the next member of a list or dictionary.
+    fn next_member(&mut self) -> Result<Next, Malformed> {
+        self.skip(|byte| matches!(byte, b' ' | b'\t'));
+        match self.peek() {
+            None => return Ok(Next::End),
+            Some(b',') => self.at += 1,
+            Some(_) => return Err(self.malformed()),
+        }
+        self.skip(|byte| matches!(byte, b' ' | b'\t'));
+        match self.peek() {
+            // A trailing comma.
+            None => Err(self.malformed()),
+            Some(_) => Ok(Next::Member),
+        }
+    }
+
+    /// The value of a dictionary member: an item, or an inner list (RFC 9651 §4.2.1.2), which is passed over.
+    fn member(&mut self) -> Result<Option<BareItem>, Malformed> {
+        if self.peek() != Some(b'(') {
+            return Ok(Some(self.item()?.value));
+        }
+        self.at += 1;
+        loop {
+            self.skip(|byte| byte == b' ');
+            if self.peek() == Some(b')') {
+                self.at += 1;
+                self.parameters()?;
+                return Ok(None);
+            }
+            self.item()?;
+            if !matches!(self.peek(), Some(b' ' | b')')) {
+                return Err(self.malformed());
+            }
+        }
+    }
+
     fn item(&mut self) -> Result<Item, Malformed> {
         let value = self.bare_item()?;
+        let parameters = self.parameters()?;
+        Ok(Item { value, parameters })
+    }
+
+    fn parameters(&mut self) -> Result<Vec<(Box<str>, BareItem)>, Malformed> {
         let mut parameters: Vec<(Box<str>, BareItem)> = Vec::new();
         while self.peek() == Some(b';') {
             self.at += 1;
@@ -112,7 +183,7 @@ impl<'a> Cursor<'a> {
                 None => parameters.push((key, value)),
             }
         }
-        Ok(Item { value, parameters })
+        Ok(parameters)
     }
 
     fn key(&mut self) -> Result<Box<str>, Malformed> {

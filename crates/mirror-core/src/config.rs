@@ -14,6 +14,7 @@ mod docs;
 mod offline;
 mod pacing;
 mod priorities;
+mod rfc9111;
 mod telemetry;
 mod users;
 
@@ -24,6 +25,7 @@ pub use offline::{OfflineConfig, StatusConfig};
 pub use pacing::{Mode as PacingModeSetting, PacingConfig};
 pub(crate) use priorities::Priorities;
 pub use priorities::{Level, PriorityConfig};
+pub use rfc9111::{DefaultPolicy, Rfc9111Config};
 pub use telemetry::TelemetryConfig;
 pub use users::UsersConfig;
 
@@ -38,6 +40,7 @@ pub struct Config {
     pub rewrite_bodies: bool,
     pub anonymous_policy: AnonymousPolicy,
     pub credentials_for: Vec<String>,
+    pub default_policy: DefaultPolicy,
     pub drain_seconds: u64,
     pub drain_grace_seconds: u64,
     pub log: LogConfig,
@@ -54,6 +57,7 @@ pub struct Config {
     pub telemetry: TelemetryConfig,
     pub offline: OfflineConfig,
     pub status: StatusConfig,
+    pub rfc9111: Rfc9111Config,
 }
 
 /// When callers without `Authorization` are served unasked.
@@ -178,6 +182,7 @@ impl Default for Config {
             rewrite_bodies: true,
             anonymous_policy: AnonymousPolicy::Rfc9111,
             credentials_for: vec!["loopback".to_owned()],
+            default_policy: DefaultPolicy::Github,
             drain_seconds: 30,
             drain_grace_seconds: 0,
             log: LogConfig::default(),
@@ -194,6 +199,7 @@ impl Default for Config {
             telemetry: TelemetryConfig::default(),
             offline: OfflineConfig::default(),
             status: StatusConfig::default(),
+            rfc9111: Rfc9111Config::default(),
         }
     }
 }
@@ -302,6 +308,7 @@ impl Config {
         self.pacing.check()?;
         Priorities::read(&self.priorities)?;
         credentials::check(&self.credentials, &self.credentials_for)?;
+        self.rfc9111.check()?;
         match (&self.tls.cert_file, &self.tls.key_file) {
             (Some(_), None) => return problem("tls.key_file", "needed with tls.cert_file"),
             (None, Some(_)) => return problem("tls.cert_file", "needed with tls.key_file"),
@@ -377,7 +384,8 @@ impl Config {
                 self.users.outage_trust_seconds,
             ),
         ];
-        let mut durations = positive.iter().chain(&zero_allowed);
+        let cached = self.rfc9111.durations();
+        let mut durations = positive.iter().chain(&zero_allowed).chain(&cached);
         match durations.find(|(key, value)| key.ends_with("_seconds") && *value > YEAR_SECONDS) {
             Some((key, _)) => problem(key, "must be at most 31536000, a year"),
             None => Ok(()),

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use crate::admin;
 use crate::admission::{Admission, Dialect, Local, admit};
 use crate::body::{MirrorBody, Place};
+use crate::config::DefaultPolicy;
 use crate::mirror::{AdminPlace, Shared};
 use crate::outcome::{XCache, tell};
 use crate::problem::Problem;
@@ -217,8 +218,19 @@ impl Exchange {
     ) -> Response<MirrorBody> {
         let shared = &*self.shared;
         let (mut parts, body) = request.into_parts();
-        let base = shared.origins.base(&parts.uri, &parts.headers, dialect);
-        parts.uri = Uri::from(asked.target.clone());
+        let (target, base) = match shared.default_policy {
+            DefaultPolicy::Github => {
+                let base = shared.origins.base(&parts.uri, &parts.headers, dialect);
+                (asked.target.clone(), base)
+            }
+            // No path is GitHub's here, and urls are as they should be unless somebody says how they should be.
+            DefaultPolicy::Rfc9111 => {
+                let as_sent = parts.uri.path_and_query().cloned();
+                let target = as_sent.unwrap_or_else(|| asked.target.clone());
+                (target, shared.origins.public_base())
+            }
+        };
+        parts.uri = Uri::from(target);
         parts.version = Version::HTTP_11;
         if shared.live.rewrite_bodies()
             && base != Base::Unchanged

@@ -7,6 +7,7 @@
 //! | `mirror` | the parts put together: engine, upstream, metrics |
 //! | `users` | whose requests are served |
 //! | `availability` | offline mode: whether the upstream is there |
+//! | `engine` | the engine that the settings ask for, GitHub's or a plain cache, over its store |
 //! | `exchange` | the life of one request |
 //! | `admin` | status, explanations, purge, log level, reload, and the page |
 //! | `reload` | new settings for a running mirror |
@@ -27,6 +28,7 @@ mod admission;
 mod availability;
 mod body;
 pub mod config;
+mod engine;
 mod exchange;
 mod limited;
 mod metrics;

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::outcome::XCache;
 use crate::problem::Problem;
-use crate::store::Store;
+use crate::store::Levels;
 use crate::tally::{Called, Tally, saved};
 
 mod pacing;
@@ -528,8 +528,8 @@ pub(crate) fn quota_gauges(metrics: &Metrics, ledger: &SharedLedger, clock: &Arc
 }
 
 /// Gauges and counters of the levels of the store that can fail.
-pub(crate) fn store_gauges(metrics: &Metrics, store: &Store) {
-    let guarded = store.clone();
+pub(crate) fn store_gauges(metrics: &Metrics, store: &Arc<dyn Levels>) {
+    let guarded = Arc::clone(store);
     metrics.gauges(
         "github_mirror_store_breaker",
         "Whether a level of the store is left alone: 0 = in use, 0.5 = being tried, 1 = left alone.",
@@ -544,7 +544,7 @@ pub(crate) fn store_gauges(metrics: &Metrics, store: &Store) {
             }
         },
     );
-    let redis = store.clone();
+    let redis = Arc::clone(store);
     metrics.gauges(
         "github_mirror_redis_writes_waiting",
         "Entries that wait to be written to Redis.",
@@ -554,7 +554,7 @@ pub(crate) fn store_gauges(metrics: &Metrics, store: &Store) {
             }
         },
     );
-    let redis = store.clone();
+    let redis = Arc::clone(store);
     let counter = metrics
         .meter()
         .u64_observable_counter("github_mirror_redis_writes_total")

@@ -9,12 +9,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use github_conditional::{
-    Conditional, ConditionalLayer, Event, Fingerprint, Freshness, Inspect, Options,
-};
+use github_conditional::{Fingerprint, Inspect};
 use github_upstream::{
-    BaseUrl, BaseUrlError, CallerId, CallerState, Document, DocumentBuildError, PoolLine,
-    SharedLedger, Upstream, UpstreamEvent, UpstreamOptions, WallClock,
+    BaseUrl, BaseUrlError, CallerId, CallerState, Compression, Document, DocumentBuildError,
+    PoolLine, SharedLedger, Upstream, UpstreamEvent, UpstreamOptions, WallClock,
 };
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
@@ -25,25 +23,20 @@ use service_runtime::listener::Certificate;
 use service_runtime::logs::AccessLog;
 use service_runtime::{Clock, Metrics, Readiness};
 use tokio::task::JoinSet;
-use tower_layer::Layer;
 
 use crate::admin::access::AdminToken;
 use crate::admin::{self, Administration};
-use crate::availability::gate::Gate;
 use crate::availability::{Availability, UpstreamAccount, watch};
 use crate::body::MirrorBody;
-use crate::config::{AnonymousPolicy, Config, ConfigProblem, Priorities};
+use crate::config::{Config, ConfigProblem, DefaultPolicy, Priorities};
+use crate::engine::{self, Engine};
 use crate::exchange::Exchange;
 use crate::metrics::{Instruments, gauges};
 use crate::pool::{self, CredentialProblem, Pool};
 use crate::reload::{self, Settings};
 use crate::rewrite::Origins;
-use crate::store::{Store, StoreProblem, fingerprint_key};
-use crate::timed::Timed;
+use crate::store::{Levels, StoreProblem};
 use crate::users::Users;
-
-/// The engine as the mirror uses it.
-pub(crate) type Engine = Conditional<Timed<Gate<Upstream>>, Store>;
 
 /// What a mirror is given by whoever runs it.
 pub struct Parts {
@@ -98,7 +91,7 @@ pub(crate) struct Shared {
     pub(crate) pool: Pool,
     pub(crate) priorities: RwLock<Priorities>,
     pub(crate) inspect: Arc<dyn Inspect>,
-    pub(crate) store: Store,
+    pub(crate) store: Arc<dyn Levels>,
     pub(crate) users: Users,
     pub(crate) availability: Arc<Availability>,
     pub(crate) instruments: Arc<Instruments>,
@@ -110,6 +103,7 @@ pub(crate) struct Shared {
     /// The upstream as messages and logs name it.
     pub(crate) upstream: Box<str>,
     pub(crate) live: Live,
+    pub(crate) default_policy: DefaultPolicy,
     pub(crate) in_flight: Arc<AtomicUsize>,
     pub(crate) ledger: SharedLedger,
     pub(crate) admin_token: RwLock<Option<Arc<AdminToken>>>,
@@ -203,17 +197,18 @@ impl Mirror {
         let instruments = Arc::new(Instruments::new(&metrics));
         let availability = Arc::new(Availability::new(&config.offline, &instruments));
         let upstream = upstream(config, &clock, &instruments, &availability)?;
-        let store = Store::open(&config.cache, &config.redis, &instruments)?;
-        let layer = layer(config, &clock, &instruments, store.clone())?;
-        gauges(&metrics, &layer.inspect());
-        crate::metrics::store_gauges(&metrics, &store);
         crate::metrics::quota_gauges(&metrics, upstream.ledger(), &clock);
         crate::availability::gauges(&metrics, &availability);
         let watch = watch(config, &availability, &instruments, &upstream)?;
         let users = Users::new(&config.users, agent(), &instruments);
         crate::metrics::pacing_gauges(&metrics, &upstream, &clock);
+        let ledger = upstream.ledger().clone();
+        let upstream_client = upstream.clone();
         let prepared = pool::Prepared::read(config)?;
-        let pool = Pool::new(prepared, &upstream, &layer.inspect(), agent())?;
+        let built = engine::build(config, upstream, &availability, &clock, &instruments)?;
+        gauges(&metrics, &built.inspect);
+        crate::metrics::store_gauges(&metrics, &built.store);
+        let pool = Pool::new(prepared, &upstream_client, &built.inspect, agent())?;
         let scheme = if config.tls.cert_file.is_some() {
             "https"
         } else {
@@ -225,13 +220,13 @@ impl Mirror {
             None => AdminPlace::Everywhere,
         };
         Ok(Self(Arc::new(Shared {
-            inspect: layer.inspect(),
-            ledger: upstream.ledger().clone(),
-            store,
+            inspect: built.inspect,
+            store: built.store,
+            engine: built.engine,
+            ledger,
             pool,
             priorities: RwLock::new(Priorities::read(&config.priorities)?),
-            upstream_client: upstream.clone(),
-            engine: layer.layer(Timed(Gate::new(upstream, Arc::clone(&availability)))),
+            upstream_client,
             users,
             availability,
             instruments,
@@ -242,6 +237,7 @@ impl Mirror {
             origins: Origins::new(origin, config.public_url.as_deref(), scheme),
             upstream: origin.into(),
             live: Live::new(config),
+            default_policy: config.default_policy,
             in_flight: Arc::default(),
             admin_token: RwLock::new(reload::admin_token(config)),
             admin_place,
@@ -346,7 +342,7 @@ impl Mirror {
 }
 
 /// How the mirror names itself in requests of its own.
-const AGENT: &str = concat!("github-mirror/", env!("CARGO_PKG_VERSION"));
+pub(crate) const AGENT: &str = concat!("github-mirror/", env!("CARGO_PKG_VERSION"));
 
 fn agent() -> HeaderValue {
     HeaderValue::from_static(AGENT)
@@ -371,6 +367,10 @@ fn watch(
     upstream: &Upstream,
 ) -> Result<JoinSet<Infallible>, BuildError> {
     let mut running = JoinSet::new();
+    if config.default_policy == DefaultPolicy::Rfc9111 {
+        // A plain cache has its own rules for an upstream that is away, and the status page is GitHub's.
+        return Ok(running);
+    }
     let pause = Duration::from_secs(config.offline.probe_seconds);
     running.spawn(watch::probe(
         Arc::clone(availability),
@@ -404,6 +404,12 @@ fn upstream(
         .upstream
         .parse::<BaseUrl>()
         .map_err(BuildError::BaseUrl)?;
+    if config.default_policy == DefaultPolicy::Rfc9111 {
+        // The client's codings are the upstream's business: what comes is stored and passed on as it is.
+        options.compression = Compression::Identity;
+        // Many servers close a connection that was idle for 5 s, and a write that meets one that is being closed fails.
+        options.pool_idle_timeout = Duration::from_secs(4);
+    }
     let (clock, instruments) = (Arc::clone(clock), Arc::clone(instruments));
     let availability = Arc::clone(availability);
     Upstream::builder(options)
@@ -419,34 +425,6 @@ fn upstream(
         })
         .build()
         .map_err(BuildError::Upstream)
-}
-
-fn layer(
-    config: &Config,
-    clock: &Arc<dyn Clock>,
-    instruments: &Arc<Instruments>,
-    store: Store,
-) -> Result<ConditionalLayer<Store>, BuildError> {
-    let mut options = Options::default();
-    options.origin = config.upstream.trim_end_matches('/').to_owned();
-    options.max_cacheable_body_bytes = config.cache.max_cacheable_body_bytes;
-    options.max_recording_bytes = config.cache.max_recording_bytes;
-    options.body_idle_timeout = Duration::from_secs(config.upstream_http.body_idle_timeout_seconds);
-    options.anonymous = match config.anonymous_policy {
-        AnonymousPolicy::Rfc9111 => Freshness::Rfc9111,
-        AnonymousPolicy::Revalidate => Freshness::Revalidate,
-    };
-    options.plain_user_agent = AGENT.to_owned();
-    let (clock, instruments) = (Arc::clone(clock), Arc::clone(instruments));
-    let mut builder = ConditionalLayer::builder()
-        .options(options)
-        .store(store)
-        .clock(move || clock.now())
-        .observer(move |event: &Event<'_>| instruments.observe(event));
-    if let Some(key) = fingerprint_key(&config.cache, &config.redis) {
-        builder = builder.fingerprint_key(key);
-    }
-    builder.build().map_err(|_| BuildError::Randomness)
 }
 
 impl fmt::Debug for Mirror {

@@ -49,6 +49,14 @@ impl Origins {
         &self.upstream
     }
 
+    /// The mirror's own url, if one was set.
+    pub(crate) fn public_base(&self) -> Base {
+        match &self.public_url {
+            Some(url) => Base::Url(url.to_string()),
+            None => Base::Unchanged,
+        }
+    }
+
     /// What urls in the answer to a request begin with.
     pub(crate) fn base(&self, uri: &Uri, headers: &HeaderMap, dialect: Dialect) -> Base {
         if let Some(url) = &self.public_url {

@@ -1,14 +1,16 @@
 //! The store that the settings ask for: one enum, chosen at start.
 
+use std::future::Future;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use cache_backends::{
-    BreakerLimits, CacheStore, DiskError, DiskOptions, DiskStore, Endpoint, GuardStats, Guarded,
-    MemoryLimits, MemoryStore, Opened, RedisDeployment, RedisOptions, RedisOptionsError,
-    RedisStats, RedisStore, RedisTls, Secret, Sentinel, ShadowedStore, StoreError, StoreKey,
-    TieredOptions, TieredStore, TlsIdentity, Usage, Written,
+    BreakerLimits, CacheStore, CacheValue, DiskError, DiskOptions, DiskStore, Endpoint, GuardStats,
+    Guarded, MemoryLimits, MemoryStore, Opened, Persist, RedisDeployment, RedisOptions,
+    RedisOptionsError, RedisStats, RedisStore, RedisTls, Secret, Sentinel, ShadowedStore,
+    StoreError, StoreKey, TieredOptions, TieredStore, TlsIdentity, Usage, Written,
 };
 use github_conditional::{Entry, FingerprintKey};
 use tokio::time::Instant;
@@ -47,23 +49,23 @@ pub enum StoreProblem {
     },
 }
 
-type Memory = Measured<MemoryStore<Entry>>;
-type Redis = Arc<Guarded<Measured<RedisStore<Entry>>>>;
-type Disk = Arc<Guarded<Measured<DiskStore<Entry>>>>;
+type Memory<V> = Measured<MemoryStore<V>>;
+type Redis<V> = Arc<Guarded<Measured<RedisStore<V>>>>;
+type Disk<V> = Arc<Guarded<Measured<DiskStore<V>>>>;
 
 /// The store of a mirror. Clones share it.
 #[derive(Clone, Debug)]
-pub(crate) enum Store {
-    Memory(Memory),
+pub(crate) enum Store<V: Persist = Entry> {
+    Memory(Memory<V>),
     /// Redis first, so that what other mirrors have written is seen at once; memory while Redis is away.
-    Redis(ShadowedStore<Redis, Memory>),
+    Redis(ShadowedStore<Redis<V>, Memory<V>>),
     /// Memory over one file.
-    Disk(TieredStore<Entry, Memory, Disk>),
+    Disk(TieredStore<V, Memory<V>, Disk<V>>),
     /// Memory over Redis.
-    Tiered(TieredStore<Entry, Memory, Redis>),
+    Tiered(TieredStore<V, Memory<V>, Redis<V>>),
 }
 
-impl Store {
+impl<V: Persist> Store<V> {
     /// Opens what the settings ask for. To be called inside the runtime.
     pub(crate) fn open(
         cache: &CacheConfig,
@@ -185,10 +187,46 @@ impl Store {
     }
 }
 
+/// The levels of a store, whatever is in it.
+pub(crate) trait Levels: Send + Sync {
+    /// Where values live, in the words of `cache.type`.
+    fn kind(&self) -> &'static str;
+    /// The levels, in the order in which they are asked.
+    fn levels(&self) -> &'static [Level];
+    /// The breaker in front of the level that can fail.
+    fn guard(&self) -> Option<(Level, GuardStats)>;
+    /// What happened at Redis, where it is used.
+    fn redis_stats(&self) -> Option<RedisStats>;
+    /// Waits until what was written is where a restart or another mirror finds it.
+    fn flush(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+}
+
+impl<V: Persist> Levels for Store<V> {
+    fn kind(&self) -> &'static str {
+        Store::kind(self)
+    }
+
+    fn levels(&self) -> &'static [Level] {
+        Store::levels(self)
+    }
+
+    fn guard(&self) -> Option<(Level, GuardStats)> {
+        Store::guard(self)
+    }
+
+    fn redis_stats(&self) -> Option<RedisStats> {
+        Store::redis_stats(self)
+    }
+
+    fn flush(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(Store::flush(self))
+    }
+}
+
 /// The futures of stores that wait for something are boxed: a request would otherwise carry room for all of them, although
 /// most mirrors have none.
-impl CacheStore<Entry> for Store {
-    async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
+impl<V: Persist> CacheStore<V> for Store<V> {
+    async fn load(&self, key: &StoreKey) -> Result<Option<V>, StoreError> {
         match self {
             Self::Memory(store) => store.load(key).await,
             Self::Redis(store) => Box::pin(store.load(key)).await,
@@ -197,7 +235,7 @@ impl CacheStore<Entry> for Store {
         }
     }
 
-    async fn merge(&self, key: &StoreKey, value: Entry) -> Result<Written, StoreError> {
+    async fn merge(&self, key: &StoreKey, value: V) -> Result<Written, StoreError> {
         match self {
             Self::Memory(store) => store.merge(key, value).await,
             Self::Redis(store) => Box::pin(store.merge(key, value)).await,
@@ -258,8 +296,8 @@ impl<S: std::fmt::Debug> std::fmt::Debug for Measured<S> {
     }
 }
 
-impl<S: CacheStore<Entry>> CacheStore<Entry> for Measured<S> {
-    async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
+impl<V: CacheValue, S: CacheStore<V>> CacheStore<V> for Measured<S> {
+    async fn load(&self, key: &StoreKey) -> Result<Option<V>, StoreError> {
         let started = Instant::now();
         let loaded = self.inner.load(key).await;
         let load = match &loaded {
@@ -272,7 +310,7 @@ impl<S: CacheStore<Entry>> CacheStore<Entry> for Measured<S> {
         loaded
     }
 
-    async fn merge(&self, key: &StoreKey, value: Entry) -> Result<Written, StoreError> {
+    async fn merge(&self, key: &StoreKey, value: V) -> Result<Written, StoreError> {
         self.inner.merge(key, value).await
     }
 

@@ -23,8 +23,8 @@ use parking_lot::{Mutex, RwLock};
 use tower_service::Service;
 
 use crate::config::UsersConfig;
+use crate::engine::Engine;
 use crate::metrics::Instruments;
-use crate::mirror::Engine;
 use crate::timed::UpstreamTime;
 
 pub(crate) mod allowed;

@@ -30,6 +30,8 @@ pub(crate) struct Directives {
     pub(crate) max_age: Option<u64>,
     pub(crate) min_fresh: Option<u64>,
     pub(crate) max_stale: Option<MaxStale>,
+    /// RFC 5861 §4.
+    pub(crate) stale_if_error: Option<u64>,
 }
 
 impl Directives {
@@ -68,6 +70,7 @@ impl Directives {
             "only-if-cached" => self.only_if_cached = true,
             "max-age" => self.max_age = Some(seconds.flatten().unwrap_or(0)),
             "min-fresh" => self.min_fresh = Some(seconds.flatten().unwrap_or(u64::MAX)),
+            "stale-if-error" => self.stale_if_error = Some(seconds.flatten().unwrap_or(0)),
             "max-stale" => {
                 self.max_stale = Some(match seconds {
                     None => MaxStale::Any,

@@ -20,4 +20,5 @@ mod property;
 mod reading;
 mod real;
 mod reports;
+mod rfc9111;
 mod rights;

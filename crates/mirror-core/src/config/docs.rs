@@ -45,6 +45,41 @@ const KEYS: &[KeyDoc<'static>] = &[
         "Whose requests without `Authorization` are sent with a credential of `[[credentials]]`: `loopback` is this host and the Unix socket, a network is written `10.0.0.0/8`. The connection's own peer counts: behind a proxy on this host everybody is `loopback`.",
     ),
     doc(
+        "default_policy",
+        "github, rfc9111",
+        "How answers are cached: as GitHub's, by conditional requests and predicted tags; or as any HTTP server's (RFC 9111), which makes the mirror a plain reverse-proxy cache that rewrites nothing unless `public_url` is set.",
+    ),
+    doc(
+        "rfc9111.max_variants",
+        "answers",
+        "Answers kept for one url beside each other, for requests that differ in what `Vary` names. Beyond it the oldest goes.",
+    ),
+    doc(
+        "rfc9111.heuristic_percent",
+        "percent",
+        "Freshness of an answer that states none, as a part of the time since it was last modified. 0 = no guessing.",
+    ),
+    doc(
+        "rfc9111.max_heuristic_seconds",
+        "seconds",
+        "The most that is guessed.",
+    ),
+    doc(
+        "rfc9111.stale_if_unreachable_seconds",
+        "seconds",
+        "How long after its freshness an answer stands in for an upstream that cannot be reached, unless it forbids that. 0 = never.",
+    ),
+    doc(
+        "rfc9111.stale_if_error_seconds",
+        "seconds",
+        "The same for an upstream that answers 500, 502, 503 or 504. 0 = only where the answer or the request says `stale-if-error`.",
+    ),
+    doc(
+        "rfc9111.surrogate_name",
+        "name",
+        "Announces the mirror to the upstream as a surrogate of this name, and lets `Surrogate-Control` count more than `Cache-Control`.",
+    ),
+    doc(
         "drain_seconds",
         "seconds",
         "After SIGTERM: how long requests in flight may take before they are cut off.",
