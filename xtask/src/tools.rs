@@ -53,7 +53,8 @@ pub(crate) fn ready(workspace: &Workspace) -> Result<Tools, String> {
     let python = python(workspace, "python", "xtask/clients/requirements.txt")?;
     let github3 = python_of_github3(workspace)?;
     let node = node(workspace)?;
-    let clients = npm_packages(workspace, &node)?;
+    let clients = npm_packages(workspace, &node, "node", "xtask/clients")?;
+    let examples = npm_packages(workspace, &node, "webhooks", "xtask/clients/webhooks")?;
     let description = openapi_description(workspace)?;
     let redis = redis_programs()?;
     shell_programs()?;
@@ -67,6 +68,7 @@ pub(crate) fn ready(workspace: &Workspace) -> Result<Tools, String> {
         ),
         ("MIRROR_TEST_NODE", node.program.into()),
         ("MIRROR_TEST_NODE_DIR", clients.into()),
+        ("WEBHOOK_EXAMPLES", examples.into()),
         ("MIRROR_TEST_BIN_DIR", workspace.debug_folder().into()),
     ];
     variables.extend(redis);
@@ -264,21 +266,26 @@ fn node(workspace: &Workspace) -> Result<Node, String> {
     })
 }
 
-/// A folder whose `node_modules` holds Octokit.
-fn npm_packages(workspace: &Workspace, node: &Node) -> Result<PathBuf, String> {
+/// A folder whose `node_modules` holds what is pinned in the folder `manifests`: Octokit, GitHub's example webhooks.
+fn npm_packages(
+    workspace: &Workspace,
+    node: &Node,
+    tool: &str,
+    manifests: &str,
+) -> Result<PathBuf, String> {
     let pins = ["package.json", "package-lock.json"];
     let mut stamp = format!("{}\n", node.version);
     for name in pins {
-        stamp.push_str(&workspace.read(Path::new("xtask/clients").join(name))?);
+        stamp.push_str(&workspace.read(Path::new(manifests).join(name))?);
     }
-    let clients = folder(workspace, "node");
-    install(&clients, &stamp, |clients| {
+    let packages = folder(workspace, tool);
+    install(&packages, &stamp, |packages| {
         for name in pins {
-            let from = workspace.root.join("xtask/clients").join(name);
-            fs::copy(&from, clients.join(name))
+            let from = workspace.root.join(manifests).join(name);
+            fs::copy(&from, packages.join(name))
                 .map_err(|error| format!("cannot copy {name}: {error}"))?;
         }
-        run(node.npm()?.current_dir(clients).args([
+        run(node.npm()?.current_dir(packages).args([
             "ci",
             "--silent",
             "--no-audit",
@@ -286,7 +293,7 @@ fn npm_packages(workspace: &Workspace, node: &Node) -> Result<PathBuf, String> {
             "--ignore-scripts",
         ]))
     })?;
-    Ok(clients)
+    Ok(packages)
 }
 
 /// One file of a package that unpacks to 390 MB.

@@ -3,12 +3,13 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use cache_backends::{CacheStore, StoreKey, Usage};
 use github_headers::GithubMedia;
-use http::{HeaderMap, Uri};
+use http::{Extensions, HeaderMap, Method, Uri};
 
+use crate::absences::Absences;
 use crate::clock::SharedClock;
 use crate::confidence::{Confidence, Learned};
 use crate::entry::{Entry, Remains};
@@ -17,10 +18,11 @@ use crate::flight::Flights;
 use crate::marks::Marks;
 use crate::observer::{Event, Observer};
 use crate::options::Options;
-use crate::policy::before::Freshness;
+use crate::paths::PathPattern;
 use crate::policy::origin::Origin;
 use crate::purges::{Purge, Purges};
 use crate::recording::Budget;
+use crate::routes::RoutePolicy;
 use crate::shelf;
 use crate::variant::VariantKeys;
 
@@ -55,6 +57,7 @@ pub(crate) struct Engine<St> {
     pub(crate) cold: Flights<StoreKey, ()>,
     pub(crate) marks: Marks,
     pub(crate) purges: Purges,
+    pub(crate) absences: Absences,
     pub(crate) budget: Budget,
     pub(crate) clock: SharedClock,
     pub(crate) observer: Arc<dyn Observer>,
@@ -77,8 +80,9 @@ impl<St: CacheStore<Entry>> Engine<St> {
             confidence: Confidence::default(),
             flights: Flights::new(),
             cold: Flights::new(),
-            marks: Marks::default(),
             purges: Purges::default(),
+            marks: Marks::new(options.max_marks),
+            absences: Absences::new(options.max_absence_bytes),
             clock,
             observer,
             options,
@@ -111,11 +115,20 @@ impl<St: CacheStore<Entry>> Engine<St> {
         self.clock.now()
     }
 
-    pub(crate) fn freshness(&self, class: CredentialClass) -> Freshness {
-        match class {
+    /// What may be done on a route: as the request itself says, the table, or the kind of caller.
+    pub(crate) fn policy(
+        &self,
+        method: &Method,
+        path: &str,
+        class: CredentialClass,
+        extensions: &Extensions,
+    ) -> RoutePolicy {
+        let said = extensions.get::<RoutePolicy>();
+        let said = said.or_else(|| self.options.routes.find(method, path));
+        said.copied().unwrap_or(RoutePolicy::Freshness(match class {
             CredentialClass::Anonymous => self.options.anonymous,
             CredentialClass::Token | CredentialClass::AppJwt => self.options.authorized,
-        }
+        }))
     }
 }
 
@@ -141,6 +154,23 @@ pub trait Inspect: Send + Sync {
     ) -> Pin<Box<dyn Future<Output = Explanation> + Send + 'a>>;
     /// Makes what is stored until now unusable for everybody, and lets no request join a call from before.
     fn purge(&self, purge: Purge<'_>);
+}
+
+/// Tells the engine what has changed at GitHub without it: by webhooks, by writes that went another way.
+pub trait Marker: Send + Sync {
+    /// Whatever is stored under these paths is asked about before it is served again.
+    ///
+    /// For the time `settle` GitHub's answers are not trusted to be from after the change: what it says in that time is
+    /// served, and asked about again.
+    ///
+    /// A mark holds in this process; others that share the store are told separately.
+    fn mark(&self, paths: &[PathPattern], settle: Duration);
+}
+
+impl<St: CacheStore<Entry>> Marker for Engine<St> {
+    fn mark(&self, paths: &[PathPattern], settle: Duration) {
+        self.marks.mark_patterns(paths, self.now(), settle);
+    }
 }
 
 impl<St: CacheStore<Entry>> Inspect for Engine<St> {

@@ -30,7 +30,7 @@ mod views;
 pub(crate) use account::Remains;
 pub use account::{BodyAccount, CallerAccount, EntryAccount, SharedWith};
 pub(crate) use confirmation::{Confirmation, Confirmed};
-pub(crate) use representation::{BodyDigest, Derived, Representation, Sharing};
+pub(crate) use representation::{BodyDigest, Derived, Representation, Sharing, storable_headers};
 use revocations::Revocations;
 pub(crate) use views::Absorbed;
 use views::{Confirmations, Difference, Views, prune_confirmations};

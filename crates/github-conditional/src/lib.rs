@@ -75,6 +75,7 @@
 #![deny(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod absences;
 mod body;
 #[cfg(feature = "client")]
 mod client;
@@ -99,6 +100,7 @@ mod options;
 mod outcome;
 #[cfg(feature = "pages")]
 pub mod pages;
+mod paths;
 mod policy;
 mod purges;
 #[cfg(feature = "pages")]
@@ -109,6 +111,7 @@ pub mod reqwest;
 #[cfg(feature = "reqwest-middleware")]
 pub mod reqwest_middleware;
 pub mod rfc9111;
+mod routes;
 mod service;
 mod shelf;
 mod variant;
@@ -122,8 +125,8 @@ pub use client::{BuildError, Client, ClientBuilder, Fetched};
 pub use clock::{Clock, SystemClock};
 pub use confidence::{Learned, Prediction, Verification};
 pub use cost::Cost;
-pub use engine::Inspect;
 pub use engine::explain::{Explanation, NotReused, Reuse};
+pub use engine::{Inspect, Marker};
 pub use entry::{BodyAccount, CallerAccount, Entry, EntryAccount, SharedWith};
 pub use error::{BodyError, Error, Offline};
 pub use fingerprint::{CredentialClass, Fingerprint, FingerprintKey};
@@ -133,10 +136,12 @@ pub use options::{Options, SpeculateEmptyLists};
 pub use outcome::{
     BypassReason, Collapse, FreshReason, Outcome, Report, Storing, Trouble, ValidatorKind,
 };
+pub use paths::{PathPattern, PatternError};
 pub use policy::before::Freshness;
 pub use purges::Purge;
 #[cfg(feature = "pages")]
 pub use read_error::ReadError;
+pub use routes::{RoutePolicy, RouteTable};
 pub use service::{Builder, Conditional, ConditionalLayer, ResponseFuture};
 
 #[cfg(all(doctest, feature = "client"))]

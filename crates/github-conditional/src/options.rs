@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::policy::before::Freshness;
+use crate::routes::RouteTable;
 
 /// Whether an unseen list is asked about as an empty one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,14 @@ pub struct Options {
     pub anonymous: Freshness,
     /// When authorised callers are served unasked. Default [`Freshness::Revalidate`]: a 304 costs them nothing.
     pub authorized: Freshness,
+    /// What is known of single routes; where no rule matches, the two above count. Default none.
+    /// A [`RoutePolicy`](crate::RoutePolicy) among a request's extensions overrides it.
+    pub routes: RouteTable,
+    /// Bytes that remembered 404s may hold together (see [`RoutePolicy::Negative`](crate::RoutePolicy)). Default 4 MiB.
+    pub max_absence_bytes: usize,
+    /// Paths touched by writes and events that are remembered. Default 32768. Beyond it the older half is summed up: then
+    /// everything is asked about once, which costs authorised callers nothing.
+    pub max_marks: usize,
     /// Default [`SpeculateEmptyLists::Yes`].
     pub speculate_empty_lists: SpeculateEmptyLists,
     /// `User-Agent` to send instead of one for which GitHub pretty-prints JSON (browsers, curl, wget): a pretty-printed
@@ -53,6 +62,9 @@ impl Default for Options {
             cold_wait: Duration::from_secs(10),
             anonymous: Freshness::Rfc9111,
             authorized: Freshness::Revalidate,
+            routes: RouteTable::default(),
+            max_absence_bytes: 4 << 20,
+            max_marks: 32_768,
             speculate_empty_lists: SpeculateEmptyLists::Yes,
             plain_user_agent: concat!("github-conditional/", env!("CARGO_PKG_VERSION")).to_owned(),
         }

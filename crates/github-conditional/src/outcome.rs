@@ -48,6 +48,14 @@ impl ValidatorKind {
 pub enum FreshReason {
     /// It is fresh (RFC 9111 §4.2).
     Fresh,
+    /// The time that its route gives it is not over.
+    Ttl,
+    /// An event would have told of a change.
+    Covered,
+    /// It never changes.
+    Immutable,
+    /// The caller was told a moment ago that there is nothing (404, 410).
+    Negative,
     /// It is stale, but the client accepts that (`max-stale`).
     MaxStale,
     /// The client wants a stored answer or none (`only-if-cached`).
@@ -61,6 +69,10 @@ impl FreshReason {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Fresh => "fresh",
+            Self::Ttl => "ttl",
+            Self::Covered => "covered",
+            Self::Immutable => "immutable",
+            Self::Negative => "negative",
             Self::MaxStale => "max-stale",
             Self::OnlyIfCached => "only-if-cached",
             Self::WhileRevalidating => "stale-while-revalidate",
@@ -117,6 +129,8 @@ pub enum BypassReason {
     OriginPrecondition,
     /// The client said `no-store`.
     NoStore,
+    /// Its route is never stored.
+    Denied,
     /// Several or unreadable `Authorization` headers.
     Authorization,
     /// A HEAD for something that is not stored.
@@ -137,6 +151,7 @@ impl BypassReason {
             Self::RequestedWith => "requested-with",
             Self::OriginPrecondition => "origin-precondition",
             Self::NoStore => "no-store",
+            Self::Denied => "denied",
             Self::Authorization => "authorization",
             Self::ColdHead => "cold-head",
             Self::OtherOrigin => "other-origin",

@@ -18,7 +18,7 @@ use tower_service::Service;
 use crate::body::ConditionalBody;
 use crate::clock::{Clock, SharedClock, SystemClock};
 use crate::engine::read::{self, Answered};
-use crate::engine::{Engine, Inspect};
+use crate::engine::{Engine, Inspect, Marker};
 use crate::entry::Entry;
 use crate::error::{BoxError, Error};
 use crate::fingerprint::FingerprintKey;
@@ -143,6 +143,11 @@ impl<St: CacheStore<Entry>> ConditionalLayer<St> {
     /// A view of the engine for metrics and administration.
     pub fn inspect(&self) -> Arc<dyn Inspect> {
         Arc::clone(&self.engine) as Arc<dyn Inspect>
+    }
+
+    /// What tells the engine of changes that did not go through it.
+    pub fn marker(&self) -> Arc<dyn Marker> {
+        Arc::clone(&self.engine) as Arc<dyn Marker>
     }
 }
 

@@ -27,6 +27,8 @@ pub(crate) enum Local {
     Metrics,
     /// Below `/_mirror/`.
     Administration,
+    /// GitHub tells of an event.
+    Webhook,
 }
 
 /// How the client writes GitHub's paths.
@@ -57,6 +59,8 @@ pub(crate) enum Rejection {
     DotSegment,
     /// The `Host` header is missing, repeated or no authority.
     Host,
+    /// Release assets are uploaded to a host of their own, which is not the configured upstream.
+    Uploads,
 }
 
 impl Rejection {
@@ -65,6 +69,9 @@ impl Rejection {
             Self::Target => "the request target is not a resource of the API",
             Self::DotSegment => "the path must not contain . or .. segments",
             Self::Host => "the Host header is missing, repeated or malformed",
+            Self::Uploads => {
+                "uploads do not go through the mirror: send them to https://uploads.github.com, the upload_url of the release"
+            }
         }
     }
 }
@@ -100,8 +107,14 @@ pub(crate) fn admit_target(method: &Method, target: &PathAndQuery) -> Admission 
     {
         return Admission::Local(local);
     }
+    if *method == Method::POST && target.path() == "/_mirror/webhook" {
+        return Admission::Local(Local::Webhook);
+    }
     if target.path() == "/_mirror" || target.path().starts_with("/_mirror/") {
         return Admission::Local(Local::Administration);
+    }
+    if target.path() == "/api/uploads" || target.path().starts_with("/api/uploads/") {
+        return Admission::Reject(Rejection::Uploads);
     }
     let (target, dialect) = translate(target);
     Admission::Forward { target, dialect }
@@ -275,6 +288,20 @@ mod tests {
         check(get.clone(), "/api/v35", Ok(("/api/v35", Dotcom)));
         check(Method::POST, "/api/graphql", Ok(("/graphql", Enterprise)));
         check(Method::POST, "/healthz", Ok(("/healthz", Dotcom)));
+        check(
+            Method::POST,
+            "/api/graphql?x",
+            Ok(("/graphql?x", Enterprise)),
+        );
+        check(Method::POST, "/graphql", Ok(("/graphql", Dotcom)));
+        // As go-github writes them, with its trailing slash on the base.
+        check(get.clone(), "/api/v3/", Ok(("/", Enterprise)));
+        check(
+            get.clone(),
+            "/api/v3/repositories/7/issues?page=2",
+            Ok(("/repositories/7/issues?page=2", Enterprise)),
+        );
+        check(get.clone(), "/api/uploadsx", Ok(("/api/uploadsx", Dotcom)));
     }
 
     #[test]
@@ -289,6 +316,11 @@ mod tests {
             "/_mirror/nothing",
             local(Local::Administration),
         );
+        check(Method::POST, "/_mirror/webhook", local(Local::Webhook));
+        for method in [Method::POST, Method::GET] {
+            let uploads = "/api/uploads/repos/o/r/releases/1/assets?name=a.zip";
+            check(method, uploads, reject(Rejection::Uploads));
+        }
         check(
             Method::CONNECT,
             "evil.example:443",

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use github_conditional::{BodyError, ConditionalBody};
 use http_body::{Body, Frame, SizeHint};
 
+use crate::graphql::LookedAt;
 use crate::rewrite::{Rewriter, Rewritten};
 
 type Engine = ConditionalBody<github_upstream::ResponseBody>;
@@ -23,6 +24,8 @@ pub struct MirrorBody {
 enum Kind {
     Whole(Bytes),
     Engine(Engine),
+    /// The engine's, of which the beginning was read before.
+    LookedAt(LookedAt),
     /// A stored body, rewritten piece by piece as the client takes it.
     Rewritten(Rewritten),
     Rewriting {
@@ -72,6 +75,13 @@ impl MirrorBody {
         }
     }
 
+    pub(crate) fn looked_at(body: LookedAt) -> Self {
+        Self {
+            kind: Kind::LookedAt(body),
+            _place: None,
+        }
+    }
+
     pub(crate) fn rewritten(body: Rewritten) -> Self {
         Self {
             kind: Kind::Rewritten(body),
@@ -109,6 +119,10 @@ impl Body for MirrorBody {
             Kind::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Kind::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Kind::Engine(body) => Pin::new(body).poll_frame(context),
+            Kind::LookedAt(body) => match body.beginning.pop_front() {
+                Some(frame) => Poll::Ready(Some(frame)),
+                None => Pin::new(&mut body.rest).poll_frame(context),
+            },
             Kind::Rewritten(body) => {
                 Poll::Ready(body.next_piece().map(|piece| Ok(Frame::data(piece))))
             }
@@ -152,6 +166,7 @@ impl Body for MirrorBody {
         match &self.kind {
             Kind::Whole(bytes) => bytes.is_empty(),
             Kind::Engine(body) => body.is_end_stream(),
+            Kind::LookedAt(body) => body.beginning.is_empty() && body.rest.is_end_stream(),
             Kind::Rewritten(body) => body.left() == 0,
             Kind::Rewriting { state, .. } => matches!(state, State::Ended),
         }
@@ -162,7 +177,7 @@ impl Body for MirrorBody {
             Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Engine(body) => body.size_hint(),
             Kind::Rewritten(body) => SizeHint::with_exact(body.left() as u64),
-            Kind::Rewriting { .. } => SizeHint::new(),
+            Kind::LookedAt(_) | Kind::Rewriting { .. } => SizeHint::new(),
         }
     }
 }
@@ -172,6 +187,7 @@ impl std::fmt::Debug for MirrorBody {
         f.write_str(match &self.kind {
             Kind::Whole(_) => "MirrorBody(whole)",
             Kind::Engine(_) => "MirrorBody(engine)",
+            Kind::LookedAt(_) => "MirrorBody(looked at)",
             Kind::Rewritten(_) => "MirrorBody(rewritten)",
             Kind::Rewriting { .. } => "MirrorBody(rewriting)",
         })

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use github_conditional::RouteTable;
 use serde::{Deserialize, Serialize};
 use service_runtime::Secret;
 use service_runtime::config::{Alias, Spec};
@@ -15,8 +16,10 @@ mod offline;
 mod pacing;
 mod priorities;
 mod rfc9111;
+mod routes;
 mod telemetry;
 mod users;
+mod webhook;
 
 pub use admin::AdminConfig;
 pub use credentials::{AppId, CredentialConfig, CredentialKind};
@@ -26,8 +29,10 @@ pub use pacing::{Mode as PacingModeSetting, PacingConfig};
 pub(crate) use priorities::Priorities;
 pub use priorities::{Level, PriorityConfig};
 pub use rfc9111::{DefaultPolicy, Rfc9111Config};
+pub use routes::{PolicyConfig, RouteConfig};
 pub use telemetry::TelemetryConfig;
 pub use users::UsersConfig;
+pub use webhook::WebhookConfig;
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -58,6 +63,8 @@ pub struct Config {
     pub offline: OfflineConfig,
     pub status: StatusConfig,
     pub rfc9111: Rfc9111Config,
+    pub routes: Vec<RouteConfig>,
+    pub webhook: WebhookConfig,
 }
 
 /// When callers without `Authorization` are served unasked.
@@ -200,6 +207,8 @@ impl Default for Config {
             offline: OfflineConfig::default(),
             status: StatusConfig::default(),
             rfc9111: Rfc9111Config::default(),
+            routes: Vec::new(),
+            webhook: WebhookConfig::default(),
         }
     }
 }
@@ -270,7 +279,7 @@ pub const SPEC: Spec<'static> = Spec {
         Alias::text("GITHUB_STATUS_SLEEP_TIME", "status.interval_seconds"),
         Alias::text("GITHUB_STATUS_TIMEOUT", "status.timeout_seconds"),
     ],
-    secrets: &["redis.password", "admin.token"],
+    secrets: &["redis.password", "admin.token", "webhook.secret"],
 };
 
 /// A setting that contradicts another, or that only the mirror can judge.
@@ -309,6 +318,9 @@ impl Config {
         Priorities::read(&self.priorities)?;
         credentials::check(&self.credentials, &self.credentials_for)?;
         self.rfc9111.check()?;
+        self.route_table()?;
+        self.webhook.check()?;
+        self.check_github_only()?;
         match (&self.tls.cert_file, &self.tls.key_file) {
             (Some(_), None) => return problem("tls.key_file", "needed with tls.cert_file"),
             (None, Some(_)) => return problem("tls.cert_file", "needed with tls.key_file"),
@@ -394,6 +406,30 @@ impl Config {
 }
 
 impl Config {
+    /// `[[routes]]` as a table.
+    ///
+    /// # Errors
+    /// The first rule that is wrong.
+    pub(crate) fn route_table(&self) -> Result<RouteTable, ConfigProblem> {
+        routes::table(&self.routes)
+    }
+
+    /// What only makes sense where GitHub's own rules are followed.
+    fn check_github_only(&self) -> Result<(), ConfigProblem> {
+        let wrong = match self.default_policy {
+            DefaultPolicy::Github => None,
+            DefaultPolicy::Rfc9111 if !self.routes.is_empty() => Some("routes"),
+            DefaultPolicy::Rfc9111 if self.webhook.secret.is_some() => Some("webhook.secret"),
+            DefaultPolicy::Rfc9111 => None,
+        };
+        wrong.map_or(Ok(()), |key| {
+            Err(ConfigProblem {
+                key,
+                problem: "cannot be used with default_policy rfc9111".to_owned(),
+            })
+        })
+    }
+
     fn check_store(&self) -> Result<(), ConfigProblem> {
         let problem = |key, problem: &str| {
             Err(ConfigProblem {
@@ -524,6 +560,13 @@ mod tests {
         check(
             |config| config.status.interval_seconds = 0,
             "status.interval_seconds: must be at least 1",
+        );
+        check(
+            |config| {
+                config.default_policy = DefaultPolicy::Rfc9111;
+                config.webhook.secret = Some("x".into());
+            },
+            "webhook.secret: cannot be used with default_policy rfc9111",
         );
         check(
             |config| config.limits.max_in_flight = 0,

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use github_conditional::rfc9111::{self, CacheLayer, Resource, SurrogateName};
 use github_conditional::{
-    Conditional, ConditionalBody, ConditionalLayer, Error, Event, Freshness, Inspect, Options,
-    ResponseFuture,
+    Conditional, ConditionalBody, ConditionalLayer, Error, Event, Freshness, Inspect, Marker,
+    Options, ResponseFuture,
 };
 use github_upstream::{RequestBody, ResponseBody, Upstream};
 use http::{Request, Response};
@@ -37,6 +37,8 @@ pub(crate) struct Built {
     pub(crate) engine: Engine,
     pub(crate) inspect: Arc<dyn Inspect>,
     pub(crate) store: Arc<dyn Levels>,
+    /// Takes marks; only GitHub's engine knows what an event of GitHub's touches.
+    pub(crate) marker: Option<Arc<dyn Marker>>,
 }
 
 /// Builds the engine and opens its store.
@@ -53,6 +55,7 @@ pub(crate) fn build(
             let layer = github(config, clock, instruments, store.clone())?;
             Ok(Built {
                 inspect: layer.inspect(),
+                marker: Some(layer.marker()),
                 engine: Engine::Github(
                     layer.layer(Timed(Gate::new(upstream, Arc::clone(availability)))),
                 ),
@@ -64,6 +67,7 @@ pub(crate) fn build(
             let layer = plain(config, clock, instruments, store.clone())?;
             Ok(Built {
                 inspect: layer.inspect(),
+                marker: None,
                 engine: Engine::Rfc9111(layer.layer(Timed(upstream))),
                 store: Arc::new(store),
             })

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use github_conditional::{ConditionalBody, Error, Outcome, Report};
+use github_conditional::{ConditionalBody, Error, Outcome, Report, Trouble};
 use github_headers::{GithubMedia, MediaType};
 use github_upstream::{RequestBody, ResponseBody};
 use http::header::{
@@ -20,6 +20,7 @@ use crate::admin;
 use crate::admission::{Admission, Dialect, Local, admit};
 use crate::body::{MirrorBody, Place};
 use crate::config::DefaultPolicy;
+use crate::graphql::{Found, is_graphql, look, worth_a_look};
 use crate::mirror::{AdminPlace, Shared};
 use crate::outcome::{XCache, tell};
 use crate::problem::Problem;
@@ -71,6 +72,7 @@ impl Exchange {
                 AdminPlace::Everywhere => admin::answer(&self.shared, request).await,
                 AdminPlace::OwnListener => Problem::NoSuchPage.answer(),
             },
+            Admission::Local(Local::Webhook) => self.webhook(request).await,
             Admission::Local(local) => self.local(local, request.method()),
             Admission::Reject(rejection) => self.refused(&Problem::Rejected(rejection), &request),
             Admission::Forward { .. } if self.carries_admin_token(request.headers()) => {
@@ -96,7 +98,7 @@ impl Exchange {
     }
 
     /// A request that the mirror refuses by itself.
-    fn refused(&self, problem: &Problem<'_>, request: &Request<Incoming>) -> Response<MirrorBody> {
+    fn refused<B>(&self, problem: &Problem<'_>, request: &Request<B>) -> Response<MirrorBody> {
         self.refused_target(problem, request.method(), request.uri().path())
     }
 
@@ -152,7 +154,7 @@ impl Exchange {
                     )
                 }
             },
-            Local::Administration => return Problem::NoSuchPage.answer(),
+            Local::Webhook | Local::Administration => return Problem::NoSuchPage.answer(),
         };
         let length = text.len();
         let body = if *method == Method::HEAD {
@@ -166,6 +168,17 @@ impl Exchange {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
         answer
+    }
+
+    /// Takes in what GitHub tells of an event.
+    async fn webhook(&self, request: Request<Incoming>) -> Response<MirrorBody> {
+        let mut seen = Request::new(());
+        *seen.method_mut() = request.method().clone();
+        *seen.uri_mut() = request.uri().clone();
+        match self.shared.webhook.receive(request).await {
+            Ok(received) => received.answer(),
+            Err(refusal) => self.refused(&Problem::Webhook(refusal), &seen),
+        }
     }
 
     /// Serves a request, if its user may be served.
@@ -220,7 +233,11 @@ impl Exchange {
         let (mut parts, body) = request.into_parts();
         let (target, base) = match shared.default_policy {
             DefaultPolicy::Github => {
-                let base = shared.origins.base(&parts.uri, &parts.headers, dialect);
+                let base = match is_graphql(asked.target.path()) {
+                    // Its urls are those of the website; what else it says is the client's business.
+                    true => Base::Unchanged,
+                    false => shared.origins.base(&parts.uri, &parts.headers, dialect),
+                };
                 (asked.target.clone(), base)
             }
             // No path is GitHub's here, and urls are as they should be unless somebody says how they should be.
@@ -241,8 +258,14 @@ impl Exchange {
         }
         shared.instruments.tally.saw(&Variant::of(&parts.headers));
         parts.extensions.insert(asked.upstream_time.clone());
+        if let Some(policy) = shared.routing.policy(&parts.method, asked.target.path()) {
+            parts.extensions.insert(policy);
+        }
         let request = Request::from_parts(parts, RequestBody::from(body));
         match self.send(request).await {
+            Ok(answer) if worth_a_look(asked.target.path(), answer.status(), answer.headers()) => {
+                self.graphql(answer, &asked).await
+            }
             Ok(answer) => self.made_ours(answer, &asked, &base),
             Err(Unsent::Failed(error)) => self.unreachable(&error, &asked),
             Err(Unsent::NoCredential) => {
@@ -275,6 +298,25 @@ impl Exchange {
         tell(&report, answer.headers_mut());
         self.account(asked, &report, answer.status());
         answer
+    }
+
+    /// GraphQL's answer may be a refusal.
+    async fn graphql(
+        &self,
+        answer: Response<ConditionalBody<ResponseBody>>,
+        asked: &Asked,
+    ) -> Response<MirrorBody> {
+        let (mut parts, body) = answer.into_parts();
+        let (looked_at, found) = look(body).await;
+        let Some(mut report) = parts.extensions.remove::<Report>() else {
+            unreachable!("the engine puts a report into each answer");
+        };
+        if found == Found::RateLimited {
+            report.outcome = Outcome::Refused(Trouble::RateLimited);
+        }
+        tell(&report, &mut parts.headers);
+        self.account(asked, &report, parts.status);
+        Response::from_parts(parts, MirrorBody::looked_at(looked_at))
     }
 
     fn unreachable(&self, error: &Error, asked: &Asked) -> Response<MirrorBody> {

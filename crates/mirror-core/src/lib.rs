@@ -18,6 +18,9 @@
 //! | `problem` | errors to HTTP answers, in one place |
 //! | `metrics`, `spans` | what is counted and traced |
 //! | `tally` | what the status page shows |
+//! | `routing` | which policy a route has, by configuration |
+//! | `webhook` | GitHub's webhooks: verified, and what they touch is marked |
+//! | `graphql` | a bounded look at GraphQL's refusals |
 //! | `server` | sockets, limits, drain |
 //! | `store` | the store that the settings ask for |
 //!
@@ -30,6 +33,7 @@ mod body;
 pub mod config;
 mod engine;
 mod exchange;
+mod graphql;
 mod limited;
 mod metrics;
 mod mirror;
@@ -38,12 +42,14 @@ mod pool;
 mod problem;
 mod reload;
 mod rewrite;
+mod routing;
 mod server;
 mod spans;
 mod store;
 mod tally;
 mod timed;
 mod users;
+mod webhook;
 
 pub use admin::{Administration, Reloaded, SettingsProblem};
 pub use availability::{Counts, Hint, Standing, UpstreamAccount};

@@ -35,8 +35,10 @@ use crate::metrics::{Instruments, gauges};
 use crate::pool::{self, CredentialProblem, Pool};
 use crate::reload::{self, Settings};
 use crate::rewrite::Origins;
+use crate::routing::{Routing, Rules};
 use crate::store::{Levels, StoreProblem};
 use crate::users::Users;
+use crate::webhook::Receiver;
 
 /// What a mirror is given by whoever runs it.
 pub struct Parts {
@@ -104,6 +106,8 @@ pub(crate) struct Shared {
     pub(crate) upstream: Box<str>,
     pub(crate) live: Live,
     pub(crate) default_policy: DefaultPolicy,
+    pub(crate) routing: Routing,
+    pub(crate) webhook: Receiver,
     pub(crate) in_flight: Arc<AtomicUsize>,
     pub(crate) ledger: SharedLedger,
     pub(crate) admin_token: RwLock<Option<Arc<AdminToken>>>,
@@ -209,6 +213,7 @@ impl Mirror {
         gauges(&metrics, &built.inspect);
         crate::metrics::store_gauges(&metrics, &built.store);
         let pool = Pool::new(prepared, &upstream_client, &built.inspect, agent())?;
+        let webhook = Receiver::new(&config.webhook, built.marker, &metrics);
         let scheme = if config.tls.cert_file.is_some() {
             "https"
         } else {
@@ -238,6 +243,8 @@ impl Mirror {
             upstream: origin.into(),
             live: Live::new(config),
             default_policy: config.default_policy,
+            routing: Routing::new(Rules::of(config)?),
+            webhook,
             in_flight: Arc::default(),
             admin_token: RwLock::new(reload::admin_token(config)),
             admin_place,
@@ -298,6 +305,10 @@ impl Mirror {
 
     pub(crate) fn serve_certificate(&self, certificate: Certificate) {
         let _ = self.0.certificate.set(certificate);
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.0
     }
 
     /// A view of the engine, for administration and tests.

@@ -12,6 +12,7 @@ use crate::admin::problem::AdminProblem;
 use crate::admission::Rejection;
 use crate::body::MirrorBody;
 use crate::users::Denied;
+use crate::webhook::Refusal as WebhookRefusal;
 
 /// Why the mirror answers by itself.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub(crate) enum Problem<'a> {
     Administration(&'a AdminProblem),
     /// A request for GitHub carries the admin token.
     AdminToken,
+    /// A delivery is not taken in.
+    Webhook(WebhookRefusal),
     /// Too many requests are in flight.
     Overloaded,
     /// The client wants a stored answer or none, and there is none it may see (RFC 9111 §5.2.1.7).
@@ -48,7 +51,17 @@ pub(crate) enum Problem<'a> {
 impl Problem<'_> {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
+            Self::Rejected(Rejection::Uploads) => StatusCode::NOT_IMPLEMENTED,
             Self::Rejected(_) => StatusCode::BAD_REQUEST,
+            Self::Webhook(refusal) => match refusal {
+                WebhookRefusal::NotOffered => StatusCode::NOT_FOUND,
+                WebhookRefusal::Signature => StatusCode::UNAUTHORIZED,
+                WebhookRefusal::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+                WebhookRefusal::TooSlow => StatusCode::REQUEST_TIMEOUT,
+                WebhookRefusal::Broken | WebhookRefusal::NotJson | WebhookRefusal::NoEvent => {
+                    StatusCode::BAD_REQUEST
+                }
+            },
             Self::NoSuchPage => StatusCode::NOT_FOUND,
             Self::Administration(problem) => admin_status(problem),
             Self::AdminToken => StatusCode::BAD_REQUEST,
@@ -75,6 +88,8 @@ impl Problem<'_> {
             Self::Rejected(Rejection::Target) => "target",
             Self::Rejected(Rejection::DotSegment) => "dot-segment",
             Self::Rejected(Rejection::Host) => "host",
+            Self::Rejected(Rejection::Uploads) => "uploads",
+            Self::Webhook(refusal) => refusal.as_str(),
             Self::NoSuchPage => "no-such-page",
             Self::Administration(problem) => problem.as_str(),
             Self::AdminToken => "admin-token",
@@ -90,6 +105,7 @@ impl Problem<'_> {
     fn message(&self) -> String {
         match self {
             Self::Rejected(rejection) => rejection.message().to_owned(),
+            Self::Webhook(refusal) => refusal.message().to_owned(),
             Self::NoSuchPage => "Not Found".to_owned(),
             Self::Administration(problem) => problem.message(),
             Self::AdminToken => {

@@ -10,8 +10,9 @@ use service_runtime::logs::{LogError, LogLevel};
 use crate::admin::Reloaded;
 use crate::admin::access::AdminToken;
 use crate::config::{Config, ConfigProblem};
-use crate::mirror::Shared;
+use crate::mirror::{Mirror, Shared};
 use crate::pool::CredentialProblem;
+use crate::routing::Rules;
 
 /// Why new settings are not taken over.
 #[derive(Debug, thiserror::Error)]
@@ -56,18 +57,49 @@ const AT_ONCE: &[&str] = &[
     "credentials",
     "credentials_for",
     "priorities",
+    "routes",
+    "webhook.covered",
+    "webhook.covered_max_age_seconds",
+    "webhook.max_body_bytes",
+    "webhook.receive_timeout_seconds",
+    "webhook.secret",
+    "webhook.settle_seconds",
 ];
 
 /// The same for whole sections.
 const SECTIONS_AT_ONCE: &[&str] = &["pacing."];
 
-/// Takes over new settings.
+impl Mirror {
+    /// Takes over what can change while the mirror runs; for a program that embeds one. The log level is the program's.
+    ///
+    /// # Errors
+    /// When a setting is wrong, or the certificate unreadable; then nothing has changed.
+    pub fn reload(&self, config: &Config) -> Result<Reloaded, ConfigProblem> {
+        apply(self.shared(), config.clone(), None).map_err(|problem| match problem {
+            ReloadProblem::Config(problem) => problem,
+            ReloadProblem::Level(error) => ConfigProblem {
+                key: "log.level",
+                problem: error.to_string(),
+            },
+            ReloadProblem::Certificate(error) => ConfigProblem {
+                key: "tls.cert_file",
+                problem: error.to_string(),
+            },
+            other => ConfigProblem {
+                key: "credentials",
+                problem: other.to_string(),
+            },
+        })
+    }
+}
+
+/// Takes over new settings; the log level where it is given.
 ///
 /// The certificate is read whether or not its path has changed: renewing one in place is the usual way.
 pub(crate) fn apply(
     shared: &Shared,
     config: Config,
-    level: &LogLevel,
+    level: Option<&LogLevel>,
 ) -> Result<Reloaded, ReloadProblem> {
     config.check()?;
     let mut settings = shared.settings.lock();
@@ -86,18 +118,23 @@ pub(crate) fn apply(
             .filter(|key| !at_once(key))
             .collect(),
     };
+    let rules = Rules::of(&config)?;
     // Whatever may fail goes first. Secrets are read whether or not their paths have changed, as the certificate is.
     shared.reload_credentials(&config)?;
     if let Some(certificate) = shared.certificate.get() {
         certificate.reload()?;
         reloaded.applied.push("tls.cert_file".to_owned());
     }
-    if config.log.level != settings.current.log.level {
+    if let Some(level) = level
+        && config.log.level != settings.current.log.level
+    {
         level.set(&config.log.level).map_err(ReloadProblem::Level)?;
     }
     *shared.admin_token.write() = admin_token(&config);
     shared.live.set(&config);
     shared.users.reload(&config.users);
+    shared.routing.replace(rules);
+    shared.webhook.replace(&config.webhook);
     settings.current = config;
     Ok(reloaded)
 }
@@ -120,6 +157,9 @@ fn changed(old: &Config, new: &Config) -> BTreeSet<String> {
     }
     if old.redis.password != new.redis.password {
         keys.insert("redis.password".to_owned());
+    }
+    if old.webhook.secret != new.webhook.secret {
+        keys.insert("webhook.secret".to_owned());
     }
     keys
 }

@@ -13,6 +13,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use super::upstream::CallFailure;
+use crate::absences::Absence;
 use crate::body::ConditionalBody;
 use crate::entry::{Confirmation, Representation, spelled_like};
 use crate::outcome::{Collapse, FreshReason, Outcome, Report, Storing, Trouble, ValidatorKind};
@@ -90,16 +91,6 @@ impl Stored {
         now.duration_since(self.confirmation.validated_at())
             .unwrap_or(Duration::ZERO)
     }
-
-    /// Seconds of freshness left; negative when stale.
-    fn ttl_seconds(&self, now: SystemTime) -> Option<i64> {
-        let until = self.confirmation.fresh_until()?;
-        let seconds = |span: Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
-        Some(match until.duration_since(now) {
-            Ok(left) => seconds(left),
-            Err(since) => -seconds(since.duration()),
-        })
-    }
 }
 
 impl Client<'_> {
@@ -122,12 +113,35 @@ impl Client<'_> {
         &self,
         reason: FreshReason,
         stored: &Stored,
+        ttl_seconds: Option<i64>,
         mut report: Report,
     ) -> Answer<B> {
         report.outcome = Outcome::Fresh(reason);
         report.age = Some(stored.age(self.now));
-        report.ttl_seconds = stored.ttl_seconds(self.now).or(Some(0));
+        report.ttl_seconds = ttl_seconds;
         self.stored(stored, HeaderMap::new(), report)
+    }
+
+    /// A remembered answer that says that there is nothing.
+    pub(crate) fn absent<B>(
+        &self,
+        absence: &Absence,
+        ttl_seconds: i64,
+        report: Report,
+    ) -> Answer<B> {
+        let body = absence.body.clone().unwrap_or_default();
+        let outcome = Outcome::Fresh(FreshReason::Negative);
+        let mut answer = self.whole(outcome, &absence.head, &body, report);
+        if self.read == Read::Head {
+            *answer.body_mut() = ConditionalBody::empty();
+        }
+        if let Some(report) = answer.extensions_mut().get_mut::<Report>() {
+            let age = self.now.duration_since(absence.at);
+            report.upstream_status = None;
+            report.age = Some(age.unwrap_or(Duration::ZERO));
+            report.ttl_seconds = Some(ttl_seconds);
+        }
+        answer
     }
 
     /// A stored body in place of an answer that GitHub cannot give.

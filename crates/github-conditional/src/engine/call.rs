@@ -18,6 +18,7 @@ use super::prepare::Sent;
 use super::read::ReadRequest;
 use super::upstream::{CallFailure, read_whole, send};
 use super::{Engine, FlightKey};
+use crate::absences::is_absence;
 use crate::entry::Entry;
 use crate::error::BoxError;
 use crate::fingerprint::CredentialClass;
@@ -27,6 +28,7 @@ use crate::policy::after::{Verdict, judge};
 use crate::policy::before::Ask;
 use crate::policy::limits::{Refusal, classify, worth_a_look};
 use crate::recording::Reader;
+use crate::routes::RoutePolicy;
 
 pub(crate) type FlightLead = Lead<FlightKey, Landed>;
 pub(crate) type ColdLead = Lead<StoreKey, ()>;
@@ -117,7 +119,10 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
             status: parts.status,
             headers: parts.headers,
         };
-        let (content, refusal) = if worth_a_look(head.status) {
+        self.engine.marks.learn(sent.uri.path(), &head.headers);
+        let negative = matches!(self.request.policy, RoutePolicy::Negative(_));
+        let looked_at = worth_a_look(head.status) || (negative && is_absence(head.status));
+        let (content, refusal) = if looked_at {
             match read_whole(body, self.engine.options.body_idle_timeout).await {
                 Ok(body) => {
                     let refusal = classify(head.status, &head.headers, &body);
@@ -128,6 +133,10 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
         } else {
             (Content::Arriving(body), Refusal::Other)
         };
+        if negative && !is_absence(head.status) && !head.status.is_server_error() {
+            let key = self.request.absence_key();
+            self.engine.absences.forget(&key);
+        }
         let limit = self.engine.options.max_cacheable_body_bytes as u64;
         let tag = sent.tag.as_ref();
         match judge(sent.ask, tag, head.status, &head.headers, refusal, limit) {
@@ -152,6 +161,9 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
             }
             Verdict::RightsEnded => {
                 forget(&self.engine, self.request, &sent, requested_at).await;
+                if negative && let Content::Here(body) = &content {
+                    self.note_absence(&head, body, requested_at);
+                }
                 let outcome = delivered(changed(sent.ask), Storing::Status);
                 self.deliver(sent, outcome, head, content, requested_at)
             }
@@ -159,6 +171,16 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
                 let outcome = delivered(changed(sent.ask), storing);
                 self.deliver(sent, outcome, head, content, requested_at)
             }
+        }
+    }
+
+    fn note_absence(&self, head: &Head, body: &Bytes, requested_at: SystemTime) {
+        if is_absence(head.status) {
+            let absence = self
+                .request
+                .absence(head.clone(), Some(body.clone()), requested_at);
+            let key = self.request.absence_key();
+            self.engine.absences.note(key, absence);
         }
     }
 

@@ -18,6 +18,7 @@ use crate::entry::{Absorbed, BodyDigest, Confirmed, Entry, Received, Representat
 use crate::fingerprint::{CredentialClass, Fingerprint};
 use crate::formula::{Rule, Salt, TagHash, Varying};
 use crate::observer::{Dropped, Event};
+use crate::policy::before::Freshness;
 use crate::policy::freshness::fresh_until;
 use crate::recording::pump::Keep;
 
@@ -27,6 +28,7 @@ pub(crate) struct Commit<St> {
     key: StoreKey,
     fingerprint: Fingerprint,
     class: CredentialClass,
+    freshness: Freshness,
     route: Route,
     media: GithubMedia,
     entry: Option<Entry>,
@@ -58,6 +60,7 @@ impl<St> Commit<St> {
             key: request.key,
             fingerprint: request.fingerprint,
             class: request.class,
+            freshness: request.policy.freshness(),
             route: request.route,
             media,
             entry,
@@ -105,7 +108,7 @@ impl<St: CacheStore<Entry>> Keep for Commit<St> {
         let headers = &self.head.headers;
         // What GitHub says is as of the question: a write may have overtaken the answer.
         let at = self.requested_at;
-        let until = fresh_until(engine.freshness(self.class), &self.uri, headers, None, at);
+        let until = fresh_until(self.freshness, &self.uri, headers, None, at);
         let received = Received {
             fingerprint: self.fingerprint,
             class: self.class,

@@ -43,7 +43,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
         let request = self.request;
         let mut representation = candidate.representation;
         let until = fresh_until(
-            self.engine.freshness(request.class),
+            request.policy.freshness(),
             &sent.uri,
             &headers,
             Some(representation.headers()),
@@ -118,7 +118,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
     ) -> Led<B> {
         let request = self.request;
         let until = fresh_until(
-            self.engine.freshness(request.class),
+            request.policy.freshness(),
             &sent.uri,
             &headers,
             None,

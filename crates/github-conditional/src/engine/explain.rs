@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use cache_backends::CacheStore;
 use github_headers::{Route, Shape};
-use http::{HeaderMap, Uri};
+use http::{Extensions, HeaderMap, Method, Uri};
 
 use super::Engine;
 use crate::confidence::Prediction;
@@ -111,9 +111,10 @@ pub(super) async fn explain<St: CacheStore<Entry>>(
     let route = Route::of(uri.path());
     let prediction = engine.confidence.prediction(subject(&route, headers));
     let entry = engine.load(&engine.keys.key(uri, headers)).await;
-    let touched = engine.marks.last(uri.path()).map(|mark| mark.at);
+    let touched = engine.marks.last(uri.path()).map(|mark| mark.settled_at);
     let asker = Asker {
         engine,
+        path: uri.path(),
         route,
         prediction,
         touched,
@@ -128,8 +129,8 @@ pub(super) async fn explain<St: CacheStore<Entry>>(
         touched_at: touched,
         purged_at: engine.purges.last(uri.path()),
         prediction,
-        authorized: engine.freshness(CredentialClass::Token),
-        anonymous: engine.freshness(CredentialClass::Anonymous),
+        authorized: asker.freshness(CredentialClass::Token),
+        anonymous: asker.freshness(CredentialClass::Anonymous),
         newcomer: asker.reuse(entry.as_ref(), NOBODY, CredentialClass::Token),
         callers,
         entry: account,
@@ -138,12 +139,21 @@ pub(super) async fn explain<St: CacheStore<Entry>>(
 
 struct Asker<'a, St> {
     engine: &'a Engine<St>,
+    path: &'a str,
     route: Route,
     prediction: Prediction,
     touched: Option<SystemTime>,
 }
 
 impl<St: CacheStore<Entry>> Asker<'_, St> {
+    /// By the table of routes; what a single request says for itself is not known here.
+    fn freshness(&self, class: CredentialClass) -> Freshness {
+        let nothing_said = Extensions::new();
+        self.engine
+            .policy(&Method::GET, self.path, class, &nothing_said)
+            .freshness()
+    }
+
     fn reuse(
         &self,
         entry: Option<&Entry>,
@@ -153,7 +163,7 @@ impl<St: CacheStore<Entry>> Asker<'_, St> {
         let speculate = self.engine.options.speculate_empty_lists == SpeculateEmptyLists::Yes;
         let question = Question {
             directives: Directives::default(),
-            freshness: self.engine.freshness(class),
+            freshness: self.freshness(class),
             class,
             client_validators: ClientValidators::Absent,
             prediction: self.prediction,
@@ -166,7 +176,7 @@ impl<St: CacheStore<Entry>> Asker<'_, St> {
         let held = confirmed.map(|(_, confirmation)| Held {
             validated_at: confirmation.validated_at(),
             fresh_until: confirmation.fresh_until(),
-            marked_at: self.touched,
+            settled_at: self.touched,
         });
         if let Some(Unasked::Serve(_)) = unasked(&question, held, self.engine.now()) {
             return Reuse::Unasked;

@@ -1,6 +1,7 @@
 //! The life of one request: admission, what may be served unasked, one flight per question.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use cache_backends::{CacheStore, StoreKey};
@@ -11,22 +12,25 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::Engine;
-use super::answer::{Client, Followed, Landed, Stored, answer as respond};
+use super::answer::{Client, Followed, Head, Landed, Stored, answer as respond};
 use super::call::{Call, FlightLead, Led};
 use super::upstream::send;
+use crate::absences::{Absence, AbsenceKey, is_absence};
 use crate::body::ConditionalBody;
 use crate::confidence::Prediction;
-use crate::entry::Entry;
+use crate::entry::{Entry, storable_headers};
 use crate::error::{BoxError, Error};
 use crate::fingerprint::{CredentialClass, Fingerprint};
 use crate::flight::{Landing, Seat};
+use crate::marks::Mark;
 use crate::options::SpeculateEmptyLists;
-use crate::outcome::{BypassReason, Collapse, Outcome, Report, Trouble};
+use crate::outcome::{BypassReason, Collapse, FreshReason, Outcome, Report, Trouble};
 use crate::policy::admission::{Admission, Read, RequestBody, admit};
 use crate::policy::before::{Freshness, Held, Question, Speculation, Unasked, unasked};
 use crate::policy::directives::Directives;
 use crate::policy::origin::Addressee;
 use crate::policy::precondition::ClientConditions;
+use crate::routes::RoutePolicy;
 use crate::variant::subject;
 
 /// What the engine knows of a read before it looks anything up.
@@ -36,13 +40,31 @@ pub(crate) struct ReadRequest {
     pub(crate) fingerprint: Fingerprint,
     pub(crate) class: CredentialClass,
     pub(crate) route: Route,
+    pub(crate) policy: RoutePolicy,
     pub(crate) directives: Directives,
     pub(crate) conditions: ClientConditions,
+    /// The last write that touched the resource, as far as is known before GitHub is asked; 0 = none.
+    pub(crate) written: u64,
 }
 
 impl ReadRequest {
     pub(crate) fn report(&self, outcome: Outcome) -> Report {
         Report::new(outcome, self.route, self.fingerprint, self.class)
+    }
+
+    pub(crate) fn absence_key(&self) -> AbsenceKey {
+        (self.key, self.fingerprint)
+    }
+
+    /// An answer that says that there is nothing, as it is remembered.
+    pub(crate) fn absence(&self, head: Head, body: Option<Bytes>, at: SystemTime) -> Absence {
+        let headers = storable_headers(head.headers);
+        Absence {
+            head: Arc::new(Head { headers, ..head }),
+            body,
+            at,
+            written: self.written,
+        }
     }
 
     pub(crate) fn subject(&self, headers: &HeaderMap) -> (&'static str, GithubMedia) {
@@ -72,40 +94,64 @@ where
         true => RequestBody::Empty,
         false => RequestBody::Present,
     };
-    let read = match admit(request.method(), request.headers(), body, &directives) {
+    let class = CredentialClass::of(request.headers());
+    let path = request.uri().path();
+    let policy = engine.policy(request.method(), path, class, request.extensions());
+    let admission = match admit(request.method(), request.headers(), body, &directives) {
         Admission::Read(_) if engine.origin.addressee(request.uri()) == Addressee::Stranger => {
-            return bypass(&engine, &mut inner, request, BypassReason::OtherOrigin).await;
+            Admission::Bypass(BypassReason::OtherOrigin)
         }
+        Admission::Read(_) if policy == RoutePolicy::Deny => {
+            Admission::Bypass(BypassReason::Denied)
+        }
+        admission => admission,
+    };
+    let read = match admission {
         Admission::Read(read) => read,
-        Admission::Bypass(reason) => return bypass(&engine, &mut inner, request, reason).await,
+        Admission::Bypass(reason) => {
+            if directives.only_if_cached && reason != BypassReason::Method {
+                let fingerprint = engine.fingerprints.fingerprint(request.headers());
+                let route = Route::of(path);
+                let report = Report::new(Outcome::NotCached, route, fingerprint, class);
+                return Ok(not_cached(report));
+            }
+            return bypass(&engine, &mut inner, request, reason).await;
+        }
     };
     let (mut parts, _body) = request.into_parts();
     let fingerprint = engine.fingerprints.fingerprint(&parts.headers);
-    let request = ReadRequest {
+    let mut request = ReadRequest {
         read,
         key: engine.keys.key(&parts.uri, &parts.headers),
         fingerprint,
-        class: CredentialClass::of(&parts.headers),
+        class,
+        policy,
         route: Route::of(parts.uri.path()),
         directives,
         conditions: ClientConditions::take(&mut parts.headers),
+        written: 0,
     };
     loop {
         let written = engine.marks.last(parts.uri.path());
-        let flight = (
-            request.key,
-            fingerprint,
-            written.map_or(0, |mark| mark.sequence),
-        );
+        request.written = written.map_or(0, |mark| mark.sequence);
+        if let Some(answer) = tell_absence(&engine, &request) {
+            return Ok(answer);
+        }
+        let flight = (request.key, fingerprint, request.written);
         let landings = engine.flights.landings(&flight);
         let entry = engine.load(&request.key).await;
-        if let Some(answer) = serve_unasked(&engine, &request, entry.as_ref()) {
+        if let Some(answer) = serve_unasked(&engine, &request, entry.as_ref(), written) {
             return Ok(answer);
         }
         if request.read == Read::Head && !holds_candidate(&request, entry.as_ref()) {
             request.conditions.restore(&mut parts.headers);
             let cold = Request::from_parts(parts, ReqB::default());
-            return bypass(&engine, &mut inner, cold, BypassReason::ColdHead).await;
+            let asked_at = engine.now();
+            let answered = bypass(&engine, &mut inner, cold, BypassReason::ColdHead).await;
+            if let Ok(answer) = &answered {
+                note_absence(&engine, &request, answer, asked_at);
+            }
+            return answered;
         }
         match engine.flights.board(flight) {
             Seat::Leader(lead) => {
@@ -209,8 +255,9 @@ fn serve_unasked<St: CacheStore<Entry>, B>(
     engine: &Engine<St>,
     request: &ReadRequest,
     entry: Option<&Entry>,
+    written: Option<Mark>,
 ) -> Option<Response<ConditionalBody<B>>> {
-    let freshness = engine.freshness(request.class);
+    let freshness = request.policy.freshness();
     let directives = &request.directives;
     let may = freshness != Freshness::Revalidate
         || directives.only_if_cached
@@ -226,29 +273,69 @@ fn serve_unasked<St: CacheStore<Entry>, B>(
     let held = stored.as_ref().map(|stored| Held {
         validated_at: stored.confirmation.validated_at(),
         fresh_until: stored.confirmation.fresh_until(),
-        marked_at: entry
-            .and_then(|entry| engine.marks.last(entry.path()))
-            .map(|mark| mark.at),
+        settled_at: written.map(|mark| mark.settled_at),
     });
     let client = client(engine, request);
     let question = question(engine, request, Prediction::Off);
     match (unasked(&question, held, client.now)?, stored) {
         (Unasked::Serve(reason), Some(stored)) => {
             let report = request.report(Outcome::Fresh(reason));
-            Some(client.fresh(reason, &stored, report))
+            let left = held.and_then(|held| held.ttl_seconds(freshness, client.now));
+            Some(client.fresh(reason, &stored, left, report))
         }
-        _ => {
-            let mut answer = respond(
-                StatusCode::GATEWAY_TIMEOUT,
-                HeaderMap::new(),
-                ConditionalBody::empty(),
-            );
-            answer
-                .extensions_mut()
-                .insert(request.report(Outcome::NotCached));
-            Some(answer)
-        }
+        _ => Some(not_cached(request.report(Outcome::NotCached))),
     }
+}
+
+/// The client wants a stored answer or none (RFC 9111 §5.2.1.7).
+fn not_cached<B>(report: Report) -> Response<ConditionalBody<B>> {
+    let mut answer = respond(
+        StatusCode::GATEWAY_TIMEOUT,
+        HeaderMap::new(),
+        ConditionalBody::empty(),
+    );
+    answer.extensions_mut().insert(report);
+    answer
+}
+
+/// Tells that there is nothing, where GitHub said so to this caller a moment ago.
+fn tell_absence<St: CacheStore<Entry>, B>(
+    engine: &Engine<St>,
+    request: &ReadRequest,
+) -> Option<Response<ConditionalBody<B>>> {
+    let RoutePolicy::Negative(lasts) = request.policy else {
+        return None;
+    };
+    let absence = engine.absences.find(&request.absence_key())?;
+    let client = client(engine, request);
+    let left = absence.ttl_seconds(
+        request.read,
+        lasts,
+        request.written,
+        &request.directives,
+        client.now,
+    )?;
+    let report = request.report(Outcome::Fresh(FreshReason::Negative));
+    Some(client.absent(&absence, left, report))
+}
+
+/// Remembers that a HEAD found nothing; its answer has no body that a GET could be given.
+fn note_absence<St: CacheStore<Entry>, B>(
+    engine: &Engine<St>,
+    request: &ReadRequest,
+    answer: &Response<ConditionalBody<B>>,
+    asked_at: SystemTime,
+) {
+    if !matches!(request.policy, RoutePolicy::Negative(_)) || !is_absence(answer.status()) {
+        return;
+    }
+    let head = Head {
+        status: answer.status(),
+        headers: answer.headers().clone(),
+    };
+    engine
+        .absences
+        .note(request.absence_key(), request.absence(head, None, asked_at));
 }
 
 /// The facts that decide about asking.
@@ -264,7 +351,7 @@ pub(crate) fn question<St: CacheStore<Entry>>(
     };
     Question {
         directives: request.directives,
-        freshness: engine.freshness(request.class),
+        freshness: request.policy.freshness(),
         class: request.class,
         client_validators: request.conditions.presence(),
         prediction,

@@ -315,7 +315,8 @@ fn is_not_stored(name: &HeaderName) -> bool {
     NOT_STORED.contains(&name.as_str()) || OF_THE_CALLER.contains(&name.as_str())
 }
 
-fn storable_headers(mut headers: HeaderMap) -> HeaderMap {
+/// The headers of an answer that say something about its body.
+pub(crate) fn storable_headers(mut headers: HeaderMap) -> HeaderMap {
     for name in NOT_STORED.iter().chain(OF_THE_CALLER) {
         headers.remove(*name);
     }

@@ -16,6 +16,13 @@ pub enum Freshness {
     Revalidate,
     /// As long as `Cache-Control` says (RFC 9111 as a private cache, per caller).
     Rfc9111,
+    /// This long after GitHub confirmed it to the caller, unless a write or an event marks it before.
+    Ttl(Duration),
+    /// Until an event or a write marks it, because events are told of whatever changes it; and no longer than this, in
+    /// case one was missed.
+    UntilMarked(Duration),
+    /// As long as it is stored, unless a write or an event marks it: it never changes.
+    Immutable,
 }
 
 /// Whether the client brought validators of its own.
@@ -37,22 +44,39 @@ pub(crate) enum Speculation {
 pub(crate) struct Held {
     pub(crate) validated_at: SystemTime,
     pub(crate) fresh_until: Option<SystemTime>,
-    /// A write through this cache has touched the resource since.
-    pub(crate) marked_at: Option<SystemTime>,
+    /// A write or an event has touched the resource; what GitHub said until then may be from before.
+    pub(crate) settled_at: Option<SystemTime>,
+}
+
+/// Until when something held may be served unasked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Until {
+    /// It may not, or has been touched since.
+    Never,
+    Time(SystemTime),
+    Always,
 }
 
 impl Held {
-    fn fresh_for(&self, now: SystemTime) -> Option<Duration> {
-        if self
-            .marked_at
-            .is_some_and(|marked| marked >= self.validated_at)
-        {
-            return None;
+    fn is_touched(&self) -> bool {
+        self.settled_at
+            .is_some_and(|settled| settled >= self.validated_at)
+    }
+
+    fn until(&self, freshness: Freshness) -> Until {
+        if self.is_touched() {
+            return Until::Never;
         }
-        self.fresh_until?
-            .duration_since(now)
-            .ok()
-            .filter(|left| !left.is_zero())
+        match freshness {
+            Freshness::Revalidate => Until::Never,
+            Freshness::Rfc9111 => self.fresh_until.map_or(Until::Never, Until::Time),
+            Freshness::Ttl(span) | Freshness::UntilMarked(span) => {
+                // Beyond the end of the clock: never.
+                let end = self.validated_at.checked_add(span);
+                end.map_or(Until::Always, Until::Time)
+            }
+            Freshness::Immutable => Until::Always,
+        }
     }
 
     fn age(&self, now: SystemTime) -> Duration {
@@ -61,13 +85,50 @@ impl Held {
     }
 
     /// For how long it has been stale; its whole age where it never was fresh.
-    fn stale_for(&self, now: SystemTime) -> Duration {
-        let since = match (self.marked_at, self.fresh_until) {
-            (Some(marked), _) if marked >= self.validated_at => self.validated_at,
-            (_, Some(until)) => until,
-            (_, None) => self.validated_at,
+    fn stale_for(&self, freshness: Freshness, now: SystemTime) -> Duration {
+        let since = match self.until(freshness) {
+            Until::Always => return Duration::ZERO,
+            Until::Time(until) => until,
+            Until::Never if self.is_touched() => self.validated_at,
+            Until::Never => self.fresh_until.unwrap_or(self.validated_at),
         };
         now.duration_since(since).unwrap_or(Duration::ZERO)
+    }
+
+    /// Seconds of freshness left, negative when stale; `None` = it never ends.
+    pub(crate) fn ttl_seconds(&self, freshness: Freshness, now: SystemTime) -> Option<i64> {
+        let until = match self.until(freshness) {
+            Until::Always => return None,
+            Until::Time(until) => until,
+            Until::Never => match self.fresh_until {
+                Some(until) if !self.is_touched() => until,
+                _ => return Some(0),
+            },
+        };
+        let seconds = |span: Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
+        Some(match until.duration_since(now) {
+            Ok(left) => seconds(left),
+            Err(since) => -seconds(since.duration()),
+        })
+    }
+
+    /// Why it may be served unasked, and for how long it could be after that.
+    fn fresh(&self, freshness: Freshness, now: SystemTime) -> Option<(FreshReason, Duration)> {
+        let left = match self.until(freshness) {
+            Until::Never => return None,
+            Until::Time(until) => until
+                .duration_since(now)
+                .ok()
+                .filter(|left| !left.is_zero())?,
+            Until::Always => Duration::MAX,
+        };
+        let reason = match freshness {
+            Freshness::Ttl(_) => FreshReason::Ttl,
+            Freshness::UntilMarked(_) => FreshReason::Covered,
+            Freshness::Immutable => FreshReason::Immutable,
+            Freshness::Revalidate | Freshness::Rfc9111 => FreshReason::Fresh,
+        };
+        Some((reason, left))
     }
 }
 
@@ -111,35 +172,24 @@ pub(crate) enum Unasked {
 /// Whether something may be served without asking; `None` = ask.
 pub(crate) fn unasked(question: &Question, held: Option<Held>, now: SystemTime) -> Option<Unasked> {
     let directives = &question.directives;
-    if directives.only_if_cached {
-        return Some(match held {
-            Some(_) => Unasked::Serve(FreshReason::OnlyIfCached),
-            None => Unasked::NotCached,
-        });
-    }
-    let held = held?;
-    if directives.no_cache {
-        return None;
-    }
-    if directives
-        .max_age
-        .is_some_and(|limit| held.age(now) > Duration::from_secs(limit))
+    let Some(held) = held.filter(|held| directives.accept_age(held.age(now))) else {
+        return directives.only_if_cached.then_some(Unasked::NotCached);
+    };
+    let wanted = Duration::from_secs(directives.min_fresh.unwrap_or(0));
+    if let Some((reason, left)) = held.fresh(question.freshness, now)
+        && left >= wanted
     {
-        return None;
-    }
-    if question.freshness == Freshness::Rfc9111
-        && let Some(left) = held.fresh_for(now)
-        && left >= Duration::from_secs(directives.min_fresh.unwrap_or(0))
-    {
-        return Some(Unasked::Serve(FreshReason::Fresh));
+        return Some(Unasked::Serve(reason));
     }
     if directives
         .max_stale
-        .is_some_and(|limit| limit.allows(held.stale_for(now)))
+        .is_some_and(|limit| limit.allows(held.stale_for(question.freshness, now)))
     {
         return Some(Unasked::Serve(FreshReason::MaxStale));
     }
-    None
+    directives
+        .only_if_cached
+        .then_some(Unasked::Serve(FreshReason::OnlyIfCached))
 }
 
 /// Which validator to send upstream.

@@ -35,6 +35,14 @@ pub(crate) struct Directives {
 }
 
 impl Directives {
+    /// May something of this age be served unasked, as far as `no-cache` and `max-age` go?
+    pub(crate) fn accept_age(&self, age: Duration) -> bool {
+        !self.no_cache
+            && self
+                .max_age
+                .is_none_or(|limit| age <= Duration::from_secs(limit))
+    }
+
     /// Unknown directives are ignored; a number that cannot be read asks for the stricter thing.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let mut directives = Self::default();

@@ -18,7 +18,7 @@ pub(crate) fn fresh_until(
     stored: Option<&HeaderMap>,
     now: SystemTime,
 ) -> Option<SystemTime> {
-    if freshness == Freshness::Revalidate {
+    if freshness != Freshness::Rfc9111 {
         return None;
     }
     let mut headers = received.clone();

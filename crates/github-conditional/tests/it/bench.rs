@@ -7,7 +7,7 @@ use bytes::Bytes;
 use cache_backends::{CacheStore, MemoryStore};
 use github_conditional::{
     BodyError, Conditional, ConditionalBody, ConditionalLayer, Entry, Error, Event, FingerprintKey,
-    Inspect, Options, Outcome, Report,
+    Inspect, Marker, Options, Outcome, Report,
 };
 use http::header::{AUTHORIZATION, ETAG};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -29,6 +29,7 @@ type Body = ConditionalBody<github::Answer>;
 pub(crate) struct Bench<St = MemoryStore<Entry>> {
     pub(crate) github: GitHub,
     pub(crate) inspect: Arc<dyn Inspect>,
+    pub(crate) marker: Arc<dyn Marker>,
     service: Conditional<GitHub, St>,
     events: Arc<Mutex<Vec<String>>>,
 }
@@ -38,6 +39,7 @@ impl<St> Clone for Bench<St> {
         Self {
             github: self.github.clone(),
             inspect: Arc::clone(&self.inspect),
+            marker: Arc::clone(&self.marker),
             service: self.service.clone(),
             events: Arc::clone(&self.events),
         }
@@ -79,6 +81,7 @@ impl<St: CacheStore<Entry>> Bench<St> {
             .unwrap();
         Self {
             inspect: layer.inspect(),
+            marker: layer.marker(),
             service: layer.layer(github.clone()),
             github,
             events,

@@ -36,6 +36,11 @@ async fn cache_status_of_every_outcome() {
             "fwd=stale; detail=last-modified",
         ),
         (Fresh(FreshReason::Fresh), "hit"),
+        (Fresh(FreshReason::Ttl), "hit; detail=ttl"),
+        (Fresh(FreshReason::Covered), "hit; detail=covered"),
+        (Fresh(FreshReason::Immutable), "hit; detail=immutable"),
+        (Fresh(FreshReason::Negative), "hit; detail=negative"),
+        (Bypassed(BypassReason::Denied), "fwd=bypass; detail=denied"),
         (Fresh(FreshReason::MaxStale), "hit; detail=max-stale"),
         (
             Fresh(FreshReason::OnlyIfCached),

@@ -87,7 +87,7 @@ impl Operator<'_> {
     pub(super) fn reload(&self) -> Result<Reloaded, AdminProblem> {
         let config = (self.administration.read_settings)()
             .map_err(|problem| AdminProblem::Settings(problem.to_string()))?;
-        let reloaded = reload::apply(self.shared, config, &self.administration.level)
+        let reloaded = reload::apply(self.shared, config, Some(&self.administration.level))
             .map_err(|problem| AdminProblem::Settings(problem.to_string()))?;
         tracing::info!(
             applied = reloaded.applied.join(","),

@@ -459,6 +459,66 @@ const KEYS: &[KeyDoc<'static>] = &[
         "seconds",
         "How long the status page may take. Its failure changes nothing.",
     ),
+    doc(
+        "routes[].match",
+        "pattern",
+        "Which paths a rule is for: `*` one segment, `**` the rest; case is ignored. The first rule that matches counts.",
+    ),
+    doc(
+        "routes[].methods",
+        "GET, HEAD, a list",
+        "Which methods a rule is for; both if not given. Nothing else is ever stored.",
+    ),
+    doc(
+        "routes[].policy",
+        "revalidate, rfc9111, ttl, immutable, negative, deny",
+        "When a stored body is served without asking GitHub, always only to a caller whom GitHub confirmed it for: never; while `Cache-Control` calls it fresh; for `ttl_seconds`; for ever. `negative` remembers a 404 or 410 for `ttl_seconds`, `deny` stores nothing.",
+    ),
+    doc(
+        "routes[].ttl_seconds",
+        "seconds",
+        "For `ttl`, and for `negative` (10 if not given).",
+    ),
+    doc(
+        "webhook.secret",
+        "secret",
+        "The secret that GitHub signs its webhooks with. With it `POST /_mirror/webhook` takes deliveries in; without it there is no such page.",
+    ),
+    doc(
+        "webhook.covered",
+        "patterns, a list",
+        "Which paths' repositories send their events here, as `/repos/acme/**`. What events tell of is then served without asking GitHub until one touches it.",
+    ),
+    doc(
+        "webhook.covered_max_age_seconds",
+        "seconds",
+        "After which even a covered resource is asked about: GitHub does not repeat a delivery that failed.",
+    ),
+    doc(
+        "webhook.settle_seconds",
+        "seconds",
+        "How long after an event GitHub's answers may still be from before it; what is confirmed in that time is asked about again.",
+    ),
+    doc(
+        "webhook.max_body_bytes",
+        "bytes",
+        "The largest payload; GitHub sends up to 25 MiB. Above it: 413.",
+    ),
+    doc(
+        "webhook.max_concurrent_deliveries",
+        "deliveries",
+        "Payloads that are read at the same time; each may hold `max_body_bytes`. Further ones wait.",
+    ),
+    doc(
+        "webhook.max_remembered_deliveries",
+        "deliveries",
+        "So many of the last deliveries are recognised when GitHub sends them again.",
+    ),
+    doc(
+        "webhook.receive_timeout_seconds",
+        "seconds",
+        "How long a payload may take to arrive, waiting included. GitHub itself gives up after 10 s.",
+    ),
 ];
 
 /// docs/configuration.md.

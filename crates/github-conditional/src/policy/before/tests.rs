@@ -31,13 +31,13 @@ fn question() -> Question {
 mod served_unasked {
     use super::Unasked::{NotCached, Serve};
     use super::*;
-    use crate::outcome::FreshReason::{Fresh, MaxStale, OnlyIfCached};
+    use crate::outcome::FreshReason::{Covered, Fresh, Immutable, MaxStale, OnlyIfCached, Ttl};
 
     /// Confirmed at second 100, fresh until second 160.
     const HELD: fn() -> Held = || Held {
         validated_at: at(100),
         fresh_until: Some(at(160)),
-        marked_at: None,
+        settled_at: None,
     };
 
     #[track_caller]
@@ -151,11 +151,19 @@ mod served_unasked {
             99_999,
             Some(Serve(OnlyIfCached)),
         );
+        check("only-if-cached", Some(HELD()), 120, Some(Serve(Fresh)));
+        // RFC 9111 §5.2.1.7: a stored answer that meets the other constraints, or none.
         check(
             "only-if-cached, no-cache",
             Some(HELD()),
             120,
-            Some(Serve(OnlyIfCached)),
+            Some(NotCached),
+        );
+        check(
+            "only-if-cached, max-age=20",
+            Some(HELD()),
+            121,
+            Some(NotCached),
         );
     }
 
@@ -163,7 +171,7 @@ mod served_unasked {
     fn a_write_ends_freshness_until_the_next_confirmation() {
         let marked = |seconds| {
             Some(Held {
-                marked_at: Some(at(seconds)),
+                settled_at: Some(at(seconds)),
                 ..HELD()
             })
         };
@@ -173,6 +181,89 @@ mod served_unasked {
         check("max-stale=20", marked(110), 120, Some(Serve(MaxStale)));
         check("max-stale=19", marked(110), 120, None);
         check("max-stale=19", marked(99), 170, Some(Serve(MaxStale)));
+    }
+
+    #[test]
+    fn what_the_route_says() {
+        let hour = Duration::from_secs(3600);
+        let held = Held {
+            fresh_until: None,
+            ..HELD()
+        };
+        let check = check_under;
+        let ttl = Freshness::Ttl(hour);
+        check(ttl, "", Some(held), 3699, Some(Serve(Ttl)));
+        check(ttl, "", Some(held), 3700, None);
+        check(ttl, "no-cache", Some(held), 101, None);
+        check(ttl, "max-age=10", Some(held), 111, None);
+        check(ttl, "min-fresh=3590", Some(held), 110, Some(Serve(Ttl)));
+        check(ttl, "min-fresh=3590", Some(held), 111, None);
+        check(ttl, "max-stale=5", Some(held), 3705, Some(Serve(MaxStale)));
+        check(ttl, "max-stale=5", Some(held), 3706, None);
+        let covered = Freshness::UntilMarked(hour);
+        check(covered, "", Some(held), 3699, Some(Serve(Covered)));
+        check(covered, "", Some(held), 3700, None);
+        let immutable = Freshness::Immutable;
+        check(
+            immutable,
+            "",
+            Some(held),
+            u32::MAX.into(),
+            Some(Serve(Immutable)),
+        );
+        check(immutable, "no-cache", Some(held), 101, None);
+        for freshness in [ttl, covered, immutable] {
+            let touched = |seconds| {
+                Some(Held {
+                    settled_at: Some(at(seconds)),
+                    ..held
+                })
+            };
+            check(freshness, "", touched(100), 120, None);
+            // An event of second 90 that settles in the future: what was confirmed since is not trusted yet.
+            check(freshness, "", touched(130), 120, None);
+            assert!(matches!(
+                unasked(
+                    &Question {
+                        freshness,
+                        ..question()
+                    },
+                    touched(99),
+                    at(120)
+                ),
+                Some(Serve(_))
+            ));
+            check(freshness, "", None, 100, None);
+        }
+    }
+
+    #[test]
+    fn how_long_it_is_fresh_yet() {
+        #[track_caller]
+        fn check(freshness: Freshness, held: Held, seconds: u64, expected: Option<i64>) {
+            let left = held.ttl_seconds(freshness, at(seconds));
+            assert_eq!(left, expected, "{freshness:?} {held:?} at {seconds}");
+        }
+        let touched = Held {
+            settled_at: Some(at(100)),
+            ..HELD()
+        };
+        check(Freshness::Rfc9111, HELD(), 110, Some(50));
+        check(Freshness::Rfc9111, HELD(), 170, Some(-10));
+        check(Freshness::Rfc9111, touched, 110, Some(0));
+        check(
+            Freshness::Ttl(Duration::from_secs(20)),
+            HELD(),
+            110,
+            Some(10),
+        );
+        check(Freshness::Ttl(Duration::MAX / 4), touched, 110, Some(0));
+        check(Freshness::Immutable, HELD(), 110, None);
+        let unknown = Held {
+            fresh_until: None,
+            ..HELD()
+        };
+        check(Freshness::Revalidate, unknown, 110, Some(0));
     }
 
     #[test]
