@@ -26,7 +26,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use crate::{CacheStore, Operation, Persist, StoreError, StoreKey, Usage, Written};
+use crate::{CacheStore, Dictionaries, Operation, Persist, StoreError, StoreKey, Usage, Written};
 
 mod counters;
 mod engine;
@@ -50,6 +50,8 @@ pub struct DiskOptions {
     /// Bytes that one value may have before compression. Default 64 MiB. A larger one is not stored
     /// ([`Written::TooLarge`]). A value alone never takes more than an eighth of `max_bytes`.
     pub max_entry_bytes: usize,
+    /// What values are compressed with, see [`Dictionaries`]. Default none.
+    pub dictionaries: Dictionaries,
     /// How long a write may wait to be made durable. Default 1 second: what a crash may lose.
     pub commit_interval: Duration,
     /// Writes that may wait for the writing thread. Default 1024. Beyond it, writers wait.
@@ -67,6 +69,7 @@ impl DiskOptions {
             path: path.into(),
             max_bytes: 1 << 30,
             max_entry_bytes: 64 << 20,
+            dictionaries: Dictionaries::default(),
             commit_interval: Duration::from_secs(1),
             max_queued_writes: 1024,
             max_concurrent_reads: 8,
@@ -170,7 +173,7 @@ impl<V: Persist> DiskStore<V> {
         let (database, opened) = open(Start::Keep)?;
         let counters = Arc::new(Counters::default());
         counters.count_opened(&opened);
-        let slot = Arc::new(Slot::new(database));
+        let slot = Arc::new(Slot::new(database, options.dictionaries.clone()));
         let (commands, queue) = mpsc::channel();
         let worker = Worker::new(
             Arc::clone(&slot),

@@ -19,6 +19,8 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+#[cfg(any(feature = "disk", feature = "redis"))]
+mod dictionary;
 #[cfg(feature = "disk")]
 mod disk;
 #[cfg(any(feature = "disk", feature = "redis"))]
@@ -44,6 +46,8 @@ mod store;
 #[cfg(feature = "tiered")]
 mod tiered;
 
+#[cfg(any(feature = "disk", feature = "redis"))]
+pub use dictionary::{Dictionaries, Dictionary, DictionaryError};
 #[cfg(feature = "disk")]
 pub use disk::{DiskError, DiskOptions, DiskStats, DiskStore, Opened, Unusable};
 pub use error::{Operation, StoreError};

@@ -272,7 +272,10 @@ impl<V: Persist> Shared<V> {
         let Some(stored) = stored else {
             return Ok(None);
         };
-        let found: Found<V> = beside_large(stored.len(), move || entry::read(&stored))
+        let stored_bytes = stored.len();
+        let dictionaries = self.options.dictionaries.clone();
+        let read = move || entry::read(&stored, &dictionaries);
+        let found: Found<V> = beside_large(stored_bytes, read)
             .await
             .ok_or_else(|| StoreError::unavailable(Operation::Load))?;
         match found.value {

@@ -23,6 +23,7 @@ use crate::fingerprint::{CredentialClass, Fingerprint};
 mod account;
 mod codec;
 mod confirmation;
+mod dictionary;
 mod representation;
 mod revocations;
 mod views;

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cache_backends::{
-    BreakerLimits, CacheStore, CacheValue, DiskError, DiskOptions, DiskStore, Endpoint, GuardStats,
-    Guarded, MemoryLimits, MemoryStore, Opened, Persist, RedisDeployment, RedisOptions,
-    RedisOptionsError, RedisStats, RedisStore, RedisTls, Secret, Sentinel, ShadowedStore,
-    StoreError, StoreKey, TieredOptions, TieredStore, TlsIdentity, Usage, Written,
+    BreakerLimits, CacheStore, CacheValue, Dictionaries, Dictionary, DictionaryError, DiskError,
+    DiskOptions, DiskStore, Endpoint, GuardStats, Guarded, MemoryLimits, MemoryStore, Opened,
+    Persist, RedisDeployment, RedisOptions, RedisOptionsError, RedisStats, RedisStore, RedisTls,
+    Secret, Sentinel, ShadowedStore, StoreError, StoreKey, TieredOptions, TieredStore, TlsIdentity,
+    Usage, Written,
 };
 use github_conditional::{Entry, FingerprintKey};
 use tokio::time::Instant;
@@ -36,6 +37,9 @@ pub enum StoreProblem {
     /// `cache.type` disk without a path.
     #[error("cache.disk_path: needed with cache.type disk")]
     NoDiskPath,
+    /// The dictionaries of this program are broken.
+    #[error("a dictionary for stored entries is broken")]
+    Dictionary(#[source] DictionaryError),
     /// A file that a setting names cannot be read.
     #[error("{key}: cannot read {path}")]
     File {
@@ -92,7 +96,10 @@ impl<V: Persist> Store<V> {
             ..TieredOptions::default()
         };
         let redis = || {
-            let options = redis_options(redis, max_entry_bytes)?;
+            let options = RedisOptions {
+                dictionaries: dictionaries()?,
+                ..redis_options(redis, max_entry_bytes)?
+            };
             let store = RedisStore::new(options).map_err(|source| StoreProblem::Redis {
                 key: "redis",
                 source,
@@ -104,6 +111,7 @@ impl<V: Persist> Store<V> {
             let options = DiskOptions {
                 max_bytes: cache.disk_max_bytes,
                 max_entry_bytes,
+                dictionaries: dictionaries()?,
                 ..DiskOptions::new(path)
             };
             let (store, opened) = DiskStore::open(options).map_err(StoreProblem::Disk)?;
@@ -342,6 +350,13 @@ pub(crate) fn fingerprint_key(cache: &CacheConfig, redis: &RedisConfig) -> Optio
         .map_or("", |password| password.expose());
     let parts = ["github-mirror fingerprints v1", &redis.namespace, password];
     Some(FingerprintKey::new(parts.join("\0").as_bytes()))
+}
+
+fn dictionaries() -> Result<Dictionaries, StoreProblem> {
+    let all = Entry::DICTIONARIES.iter();
+    all.map(|&(number, bytes)| Dictionary::new(number, bytes))
+        .collect::<Result<_, _>>()
+        .map_err(StoreProblem::Dictionary)
 }
 
 /// The settings as the Redis store takes them.

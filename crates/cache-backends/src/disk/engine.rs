@@ -14,8 +14,8 @@ use redb::{
 
 use super::DiskOptions;
 use super::counters::{Counters, Recency};
-use crate::envelope;
-use crate::{Persist, StoreKey, Usage};
+use crate::envelope::{self, Opened};
+use crate::{Dictionaries, Persist, StoreKey, Usage};
 
 /// Format of the tables below. Another number is another version's file.
 const FORMAT: u64 = 1;
@@ -165,6 +165,7 @@ pub(super) fn footprint(sealed_bytes: usize) -> u64 {
 pub(super) struct Slot {
     database: RwLock<Option<Arc<Database>>>,
     generation: AtomicU64,
+    dictionaries: Dictionaries,
 }
 
 /// What was found under a key.
@@ -175,11 +176,17 @@ pub(super) enum Found<V> {
 }
 
 impl Slot {
-    pub(super) fn new(database: Database) -> Self {
+    pub(super) fn new(database: Database, dictionaries: Dictionaries) -> Self {
         Self {
             database: RwLock::new(Some(Arc::new(database))),
             generation: AtomicU64::new(0),
+            dictionaries,
         }
+    }
+
+    /// What values are compressed with.
+    pub(super) fn dictionaries(&self) -> &Dictionaries {
+        &self.dictionaries
     }
 
     /// How many times the file has been opened again: what was found out about an earlier one is no news.
@@ -208,9 +215,11 @@ impl Slot {
                 return Ok(Found::Nothing);
             };
             let (stamp, sealed) = stored.value();
-            Ok(match envelope::open(sealed) {
-                None => Found::Damaged { stamp },
-                Some(plain) => decode(&plain).map_or(Found::Nothing, Found::Value),
+            Ok(match envelope::open(sealed, &self.dictionaries) {
+                Opened::Damaged => Found::Damaged { stamp },
+                // It stays until it is written over or evicted: who wrote it may come back.
+                Opened::Unknown => Found::Nothing,
+                Opened::Value(plain) => decode(&plain).map_or(Found::Nothing, Found::Value),
             })
         })
     }
@@ -375,12 +384,15 @@ impl Batch<'_> {
         &mut self,
         key: &StoreKey,
         arriving: V,
+        dictionaries: &Dictionaries,
     ) -> Result<Merged, Failure> {
         let limits = self.limits;
         let stored = self.values.get(key.as_bytes())?;
         let prepared = {
             let sealed = stored.as_ref().map(|stored| stored.value().1);
-            catch_unwind(AssertUnwindSafe(|| prepare_value(sealed, arriving, limits)))
+            catch_unwind(AssertUnwindSafe(|| {
+                prepare_value(sealed, arriving, limits, dictionaries)
+            }))
         };
         drop(stored);
         Ok(match prepared {
@@ -465,8 +477,13 @@ impl Batch<'_> {
     }
 }
 
-fn prepare_value<V: Persist>(sealed: Option<&[u8]>, arriving: V, limits: Limits) -> Prepared {
-    let stored = sealed.and_then(envelope::open);
+fn prepare_value<V: Persist>(
+    sealed: Option<&[u8]>,
+    arriving: V,
+    limits: Limits,
+    dictionaries: &Dictionaries,
+) -> Prepared {
+    let stored = sealed.and_then(|sealed| envelope::open(sealed, dictionaries).value());
     let merged = match stored.as_deref().and_then(V::decode) {
         Some(stored) => V::merge(&stored, arriving),
         None => arriving,
@@ -480,7 +497,7 @@ fn prepare_value<V: Persist>(sealed: Option<&[u8]>, arriving: V, limits: Limits)
     if plain.len() > limits.max_entry_bytes {
         return Prepared::TooLarge;
     }
-    let sealed = envelope::seal(&mem::take(&mut plain));
+    let sealed = envelope::seal(&mem::take(&mut plain), dictionaries);
     if footprint(sealed.len()) > limits.max_bytes / 8 {
         return Prepared::TooLarge;
     }

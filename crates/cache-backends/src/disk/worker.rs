@@ -12,7 +12,7 @@ use super::engine::{
     self, Batch, Committed, Failure, Limits, Merged, PAGE_BYTES, Room, Slot, Sync,
 };
 use super::file::{Open, Start};
-use crate::{Persist, StoreKey, Written};
+use crate::{Dictionaries, Persist, StoreKey, Written};
 
 /// Writes taken into one transaction at most.
 const MAX_BATCH: usize = 256;
@@ -166,10 +166,11 @@ impl<V: Persist> Worker<V> {
         let sync = self.sync(&commands);
         let mut pending = Vec::with_capacity(commands.len());
         let (limits, counters) = (self.limits, &*self.counters);
+        let dictionaries = self.slot.dictionaries();
         let committed = engine::guarded(|| {
             engine::write(&database, sync, limits, |batch| {
                 for command in commands {
-                    write_one(batch, command, counters, &mut pending)?;
+                    write_one(batch, command, counters, dictionaries, &mut pending)?;
                 }
                 batch.evict(counters)
             })
@@ -302,11 +303,12 @@ fn write_one<V: Persist>(
     batch: &mut Batch<'_>,
     command: Command<V>,
     counters: &Counters,
+    dictionaries: &Dictionaries,
     pending: &mut Vec<Pending>,
 ) -> Result<(), Failure> {
     match command {
         Command::Merge { key, value, reply } => {
-            let merged = batch.merge(&key, value);
+            let merged = batch.merge(&key, value, dictionaries);
             pending.push(Pending::Merge(reply, merged.as_ref().ok().copied()));
             if merged? == Merged::Unchanged {
                 // As good as a read: somebody still wants it.

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::Dictionaries;
+
 /// Settings of a [`RedisStore`](crate::RedisStore).
 #[derive(Clone, Debug, PartialEq)]
 pub struct RedisOptions {
@@ -43,6 +45,9 @@ pub struct RedisOptions {
     pub ttl_jitter: f64,
     /// Bytes that one value may weigh, and its bytes in Redis. Default 16 MiB. A larger one is not stored.
     pub max_entry_bytes: usize,
+    /// What values are compressed with, see [`Dictionaries`]. Default none. Processes that share entries and do not
+    /// share dictionaries miss each other's.
+    pub dictionaries: Dictionaries,
     /// How long a replica may lag behind. Default 1 s. What this process wrote within that time is read from the
     /// primary; only with a reader endpoint.
     pub reader_lag: Duration,
@@ -71,6 +76,7 @@ impl Default for RedisOptions {
             ttl: Duration::from_secs(7 * 24 * 3600),
             ttl_jitter: 0.1,
             max_entry_bytes: 16 << 20,
+            dictionaries: Dictionaries::default(),
             reader_lag: Duration::from_secs(1),
             unresponsive_after: Duration::from_secs(2),
             connect_timeout: Duration::from_secs(2),

@@ -158,8 +158,11 @@ impl<V: Persist> Shared<V> {
     async fn joined(&self, stored: Option<Bytes>, value: V) -> Option<(Bytes, Bytes)> {
         let most = self.options.max_entry_bytes;
         let bytes = stored.as_ref().map_or(0, Bytes::len) + value.weight_bytes();
+        let dictionaries = self.options.dictionaries.clone();
         beside_large(bytes, move || {
-            let found = stored.as_ref().map(entry::read);
+            let found = stored
+                .as_ref()
+                .map(|stored| entry::read(stored, &dictionaries));
             let (revision, value) = match found {
                 Some(Found {
                     revision,
@@ -172,7 +175,7 @@ impl<V: Persist> Shared<V> {
             if value.weight_bytes() > most {
                 return None;
             }
-            let bytes = entry::written(&value, random::word().to_le_bytes());
+            let bytes = entry::written(&value, random::word().to_le_bytes(), &dictionaries);
             (bytes.len() <= most).then_some((revision, bytes))
         })
         .await?

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use cache_backends::conformance::{self, Sample, key};
 use cache_backends::{
-    CacheStore, CacheValue, DiskError, DiskOptions, DiskStore, Opened, Persist, Unusable, Written,
+    CacheStore, CacheValue, Dictionary, DiskError, DiskOptions, DiskStore, Opened, Persist,
+    Unusable, Written,
 };
 use tempfile::TempDir;
 
@@ -379,6 +380,30 @@ async fn a_damaged_value_is_reported_once_and_thrown_away() {
     store.flush().await.unwrap();
     assert_eq!(store.load(&key(50)).await.unwrap(), None);
     assert!(store.load(&key(51)).await.unwrap().is_some());
+}
+
+/// Going back to a version without the dictionary and forth again costs misses, and nothing else.
+#[tokio::test]
+async fn a_value_whose_dictionary_is_not_known_is_a_miss_and_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    let with = |number| {
+        let dictionary = Dictionary::new(number, b"what values resemble").unwrap();
+        DiskOptions {
+            dictionaries: [dictionary].into_iter().collect(),
+            ..options(directory.path())
+        }
+    };
+    let value = Sample::new(7, 2000);
+    let (store, _) = DiskStore::open(with(1)).unwrap();
+    store.merge(&key(1), value.clone()).await.unwrap();
+    drop(store);
+    for unknowing in [options(directory.path()), with(2)] {
+        let (store, _) = DiskStore::<Sample>::open(unknowing).unwrap();
+        assert_eq!(store.load(&key(1)).await.unwrap(), None);
+        assert_eq!(store.stats().damaged_values, 0);
+    }
+    let (store, _) = DiskStore::open(with(1)).unwrap();
+    assert_eq!(store.load(&key(1)).await.unwrap(), Some(value));
 }
 
 const KILLS: usize = 50;

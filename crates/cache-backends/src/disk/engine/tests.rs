@@ -28,7 +28,11 @@ impl Desk {
 
     fn merge(&self, number: u64, version: u64) -> Merged {
         let merge = |batch: &mut Batch<'_>| {
-            let merged = batch.merge(&key(number), Sample::new(version, 100))?;
+            let merged = batch.merge(
+                &key(number),
+                Sample::new(version, 100),
+                &Dictionaries::default(),
+            )?;
             batch.evict(&self.counters)?;
             Ok(merged)
         };
@@ -56,7 +60,7 @@ impl Desk {
 fn room_for(samples: u64) -> Desk {
     let mut plain = Vec::new();
     Sample::new(1, 100).encode(&mut plain);
-    Desk::new(footprint(envelope::seal(&plain).len()) * samples + 8)
+    Desk::new(footprint(envelope::seal(&plain, &Dictionaries::default()).len()) * samples + 8)
 }
 
 #[test]
@@ -124,7 +128,7 @@ fn a_transaction_that_fails_has_not_happened() {
     let before = usage(&desk.database).unwrap();
     let fails = |batch: &mut Batch<'_>| {
         batch.remove(&key(1))?;
-        batch.merge(&key(2), Sample::new(1, 100))?;
+        batch.merge(&key(2), Sample::new(1, 100), &Dictionaries::default())?;
         Err::<(), _>(Failure::Closed)
     };
     assert!(write(&desk.database, Sync::Durable, desk.limits, fails).is_err());

@@ -131,7 +131,11 @@ async fn shared_values_on_a_cluster() {
     };
     let cluster = Cluster::start(&programs).await;
     check(options(RedisDeployment::Cluster {
-        seeds: cluster.seeds(),
+        seeds: cluster
+            .seeds()
+            .iter()
+            .map(|seed| seed.parse().unwrap())
+            .collect(),
     }))
     .await;
 }
