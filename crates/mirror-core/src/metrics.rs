@@ -402,7 +402,16 @@ impl Instruments {
                 self.retries.add(&Word("reason", reason.as_str()), 1);
                 return;
             }
-            _ => return self.pacing.observe(event),
+            _ => {
+                match event {
+                    UpstreamEvent::Waited { reason, .. } => self.tally.paced(reason.as_str()),
+                    UpstreamEvent::HeldBack { reason, .. } => {
+                        self.tally.held_back(reason.as_str());
+                    }
+                    _ => {}
+                }
+                return self.pacing.observe(event);
+            }
         };
         self.upstream
             .record(&Word("status", class), latency.as_secs_f64());

@@ -119,6 +119,10 @@ pub(crate) fn apply(
             .collect(),
     };
     let rules = Rules::of(&config)?;
+    let credentials = "credentials".to_owned();
+    if !config.credentials.is_empty() && !reloaded.applied.contains(&credentials) {
+        reloaded.applied.push(credentials);
+    }
     // Whatever may fail goes first. Secrets are read whether or not their paths have changed, as the certificate is.
     shared.reload_credentials(&config)?;
     if let Some(certificate) = shared.certificate.get() {

@@ -135,6 +135,10 @@ pub(crate) struct Snapshot {
     pub(crate) since_start: Counts,
     pub(crate) uptime: Duration,
     pub(crate) saved_by: Vec<(&'static str, u64)>,
+    /// Requests that waited for their turn, by what stood against them.
+    pub(crate) paced: Vec<(&'static str, u64)>,
+    /// Requests that were not sent because of a limit, by which.
+    pub(crate) held_back: Vec<(&'static str, u64)>,
     /// The last slots, oldest first.
     pub(crate) slots: Vec<Slot>,
     /// Busiest first.
@@ -157,6 +161,8 @@ struct Sums {
     started: Instant,
     total: Counts,
     saved_by: HashMap<&'static str, u64>,
+    paced: HashMap<&'static str, u64>,
+    held_back: HashMap<&'static str, u64>,
     slots: Slots,
     routes: HashMap<&'static str, Counts>,
     clients: Busiest<Fingerprint>,
@@ -172,6 +178,8 @@ impl Tally {
                 started: now,
                 total: Counts::default(),
                 saved_by: HashMap::new(),
+                paced: HashMap::new(),
+                held_back: HashMap::new(),
                 slots: Slots::new(now),
                 routes: HashMap::new(),
                 clients: Busiest::new(MAX_CLIENTS),
@@ -228,6 +236,16 @@ impl Tally {
         }
     }
 
+    /// Counts a request that waited for its turn.
+    pub(crate) fn paced(&self, reason: &'static str) {
+        *self.sums.lock().paced.entry(reason).or_default() += 1;
+    }
+
+    /// Counts a request that was not sent because of a limit.
+    pub(crate) fn held_back(&self, reason: &'static str) {
+        *self.sums.lock().held_back.entry(reason).or_default() += 1;
+    }
+
     /// Remembers which forms of resources clients ask for, so that stored ones can be found again.
     pub(crate) fn saw(&self, variant: &Variant) {
         self.sums.lock().lately.saw(variant);
@@ -253,12 +271,12 @@ impl Tally {
             .map(|(route, counts)| (*route, *counts))
             .collect();
         routes.sort_by(|one, other| (other.1.requests, one.0).cmp(&(one.1.requests, other.0)));
-        let mut saved_by: Vec<_> = sums.saved_by.iter().map(|(by, n)| (*by, *n)).collect();
-        saved_by.sort_by(|one, other| (other.1, one.0).cmp(&(one.1, other.0)));
         Snapshot {
             since_start: sums.total,
             uptime: now.saturating_duration_since(sums.started),
-            saved_by,
+            saved_by: ranked(&sums.saved_by),
+            paced: ranked(&sums.paced),
+            held_back: ranked(&sums.held_back),
             slots,
             routes,
             clients: sums.clients.ranked(),
@@ -266,4 +284,11 @@ impl Tally {
             at: now,
         }
     }
+}
+
+/// Most first.
+fn ranked(counts: &HashMap<&'static str, u64>) -> Vec<(&'static str, u64)> {
+    let mut counts: Vec<_> = counts.iter().map(|(by, n)| (*by, *n)).collect();
+    counts.sort_by(|one, other| (other.1, one.0).cmp(&(one.1, other.0)));
+    counts
 }

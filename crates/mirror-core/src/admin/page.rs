@@ -4,7 +4,13 @@ use std::fmt::{self, Write as _};
 
 use crate::mirror::AdminPlace;
 
-use super::status::{Answers, CredentialStatus, Quantiles, SlotStatus, Status};
+use super::status::{Answers, CountBy, SlotStatus, Status, UpstreamStatus};
+
+mod format;
+mod quota;
+mod upstream;
+
+use format::{Bytes, Count, Ratio, Seconds, Span, Text};
 
 pub(super) const STYLE: &str = include_str!("page.css");
 pub(super) const SCRIPT: &str = include_str!("page.js");
@@ -42,9 +48,9 @@ impl fmt::Display for Page<'_> {
         )?;
         self.facts(f)?;
         self.cards(f)?;
-        self.quota(f)?;
+        write!(f, "{}", quota::Section(&status.quota))?;
         write!(f, "<div class=\"pair\">")?;
-        self.upstream(f)?;
+        write!(f, "{}", upstream::Section(status))?;
         self.store(f)?;
         write!(f, "</div>\n<div class=\"pair\">")?;
         self.routes(f)?;
@@ -80,10 +86,11 @@ impl Page<'_> {
         write!(
             f,
             "<p class=\"facts\"><span class=\"pill {ready}\">{}</span> \
-             <span>in front of <b>{}</b></span> <span>up {}</span> \
+             <span>in front of <b>{}</b></span> {}<span>up {}</span> \
              <span>{} in flight</span></p>",
             Text(status.readiness),
             Text(&status.upstream.url),
+            Away(&status.upstream),
             Span(status.uptime_seconds),
             status.in_flight,
         )
@@ -133,89 +140,6 @@ impl Page<'_> {
             Chart(&lately.slots),
             Peak(&lately.slots, lately.slot_seconds),
         )
-    }
-
-    fn quota(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let credentials = &self.0.quota.credentials;
-        write!(f, "<section class=\"card\"><h2>Quota by credential</h2>")?;
-        if credentials.is_empty() {
-            return write!(
-                f,
-                "<p class=\"none\">GitHub has not spoken of quota yet.</p></section>"
-            );
-        }
-        write!(
-            f,
-            "<div class=\"scroll\"><table><thead><tr><th>credential<th>resource\
-             <th class=\"wide\">remaining<th class=\"n\">free<th class=\"n\">charged<th class=\"n\">refused\
-             <th class=\"n\">renewed in</tr></thead><tbody>"
-        )?;
-        for line in credentials {
-            write!(
-                f,
-                "<tr><td><code>{}</code>{}<td>{}<td>{}<td class=\"n\">{}<td class=\"n\">{}<td class=\"n{}\">{}<td class=\"n\">{}</tr>",
-                Text(&line.fingerprint),
-                match line.cooling_until {
-                    Some(_) => " <span class=\"pill bad\">cooling</span>",
-                    None => "",
-                },
-                Text(line.resource.as_deref().unwrap_or("\u{2013}")),
-                Remaining(line),
-                Count(line.free),
-                Count(line.charged),
-                if line.rejected > 0 { " warn" } else { "" },
-                Count(line.rejected),
-                Optional(line.reset_in_seconds.map(Span)),
-            )?;
-        }
-        write!(f, "</tbody></table></div></section>")
-    }
-
-    fn upstream(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let upstream = &self.0.upstream;
-        let lately = &self.0.last_minutes;
-        let mark = match upstream.health {
-            super::status::Health::Good => "good",
-            super::status::Health::Failing => "bad",
-            super::status::Health::Unknown => "quiet",
-        };
-        write!(
-            f,
-            "<section class=\"card\"><h2>Upstream <span class=\"pill {mark}\">{}</span></h2><dl>",
-            upstream.health.as_str()
-        )?;
-        pair(f, "latency, median / p99", &Both(&lately.upstream_latency))?;
-        pair(f, "calls in flight", &upstream.calls_in_flight)?;
-        pair(f, "answers", &Count(upstream.answers))?;
-        pair(
-            f,
-            "failures, lately / all",
-            &format_args!(
-                "{} / {}",
-                Count(lately.upstream_failures),
-                Count(upstream.failures)
-            ),
-        )?;
-        if let (Some(reason), Some(ago)) =
-            (upstream.last_failure, upstream.last_failure_seconds_ago)
-        {
-            pair(
-                f,
-                "last failure",
-                &format_args!("{} ({} ago)", Text(reason), Span(ago)),
-            )?;
-        }
-        if let (Some(code), Some(ago)) = (
-            upstream.last_answer_status,
-            upstream.last_answer_seconds_ago,
-        ) {
-            pair(
-                f,
-                "last answer",
-                &format_args!("{code} ({} ago)", Span(ago)),
-            )?;
-        }
-        write!(f, "</dl></section>")
     }
 
     fn store(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -293,6 +217,23 @@ impl Page<'_> {
     }
 }
 
+/// A word at the top of the page while the upstream is away.
+struct Away<'a>(&'a UpstreamStatus);
+
+impl fmt::Display for Away<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.standing {
+            "online" => Ok(()),
+            _ => write!(
+                f,
+                "<span>{} for {}</span> ",
+                upstream::Pill(self.0),
+                Span(self.0.standing_seconds)
+            ),
+        }
+    }
+}
+
 fn pair(f: &mut fmt::Formatter<'_>, name: &str, value: &dyn fmt::Display) -> fmt::Result {
     write!(f, "<div><dt>{name}</dt><dd>{value}</dd></div>")
 }
@@ -323,121 +264,8 @@ fn table<'a>(
     write!(f, "</tbody></table></div></section>")
 }
 
-/// Text that may hold anything.
-struct Text<'a>(&'a str);
-
-impl fmt::Display for Text<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for symbol in self.0.chars() {
-            match symbol {
-                '&' => f.write_str("&amp;")?,
-                '<' => f.write_str("&lt;")?,
-                '>' => f.write_str("&gt;")?,
-                '"' => f.write_str("&quot;")?,
-                '\'' => f.write_str("&#39;")?,
-                _ => f.write_char(symbol)?,
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A number with thin spaces between thousands.
-struct Count(u64);
-
-impl fmt::Display for Count {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = self.0.to_string();
-        for (place, digit) in digits.chars().enumerate() {
-            if place > 0 && (digits.len() - place).is_multiple_of(3) {
-                f.write_char('\u{202f}')?;
-            }
-            f.write_char(digit)?;
-        }
-        Ok(())
-    }
-}
-
-struct Ratio(Option<f64>);
-
-impl fmt::Display for Ratio {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            // 99.96 % is not all.
-            Some(ratio) if ratio < 1.0 => {
-                write!(f, "{:.1}\u{202f}%", (ratio * 1000.0).floor() / 10.0)
-            }
-            Some(_) => f.write_str("100\u{202f}%"),
-            None => f.write_str("\u{2013}"),
-        }
-    }
-}
-
-struct Seconds(Option<f64>);
-
-impl fmt::Display for Seconds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            None => f.write_str("\u{2013}"),
-            Some(seconds) if seconds < 0.001 => write!(f, "{:.0}\u{202f}\u{b5}s", seconds * 1e6),
-            Some(seconds) if seconds < 0.01 => write!(f, "{:.1}\u{202f}ms", seconds * 1e3),
-            Some(seconds) if seconds < 1.0 => write!(f, "{:.0}\u{202f}ms", seconds * 1e3),
-            Some(seconds) => write!(f, "{seconds:.1}\u{202f}s"),
-        }
-    }
-}
-
-struct Both<'a>(&'a Quantiles);
-
-impl fmt::Display for Both<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (median, high) = (Seconds(self.0.p50_seconds), Seconds(self.0.p99_seconds));
-        write!(f, "{median} / {high}")
-    }
-}
-
-/// Seconds in the largest unit that says enough.
-struct Span(u64);
-
-impl fmt::Display for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            seconds @ 0..=119 => write!(f, "{seconds}\u{202f}s"),
-            seconds @ 120..=7199 => write!(f, "{}\u{202f}min", seconds / 60),
-            seconds @ 7200..=172_799 => write!(f, "{}\u{202f}h", seconds / 3600),
-            seconds => write!(f, "{}\u{202f}d", seconds / 86_400),
-        }
-    }
-}
-
-struct Bytes(u64);
-
-impl fmt::Display for Bytes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Sizes are far below 2^53.
-        let bytes = self.0 as f64;
-        match self.0 {
-            0..=1023 => write!(f, "{}\u{202f}B", self.0),
-            1024..=1_048_575 => write!(f, "{:.1}\u{202f}KiB", bytes / 1024.0),
-            1_048_576..=1_073_741_823 => write!(f, "{:.1}\u{202f}MiB", bytes / 1_048_576.0),
-            _ => write!(f, "{:.1}\u{202f}GiB", bytes / 1_073_741_824.0),
-        }
-    }
-}
-
-struct Optional<T>(Option<T>);
-
-impl<T: fmt::Display> fmt::Display for Optional<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Some(value) => value.fmt(f),
-            None => f.write_str("\u{2013}"),
-        }
-    }
-}
-
 /// What quota was saved by, most first.
-struct Reasons<'a>(&'a [super::status::SavedBy]);
+struct Reasons<'a>(&'a [CountBy]);
 
 impl fmt::Display for Reasons<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -445,26 +273,6 @@ impl fmt::Display for Reasons<'_> {
             write!(f, " \u{b7} {} {}", reason.by, Count(reason.requests))?;
         }
         Ok(())
-    }
-}
-
-/// A meter, and the numbers for those who cannot see it.
-struct Remaining<'a>(&'a CredentialStatus);
-
-impl fmt::Display for Remaining<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Some(limit), Some(remaining)) = (self.0.limit, self.0.remaining) else {
-            return f.write_str("<span class=\"quiet\">not metered</span>");
-        };
-        write!(
-            f,
-            "<meter min=\"0\" max=\"{limit}\" low=\"{}\" high=\"{}\" optimum=\"{limit}\" value=\"{remaining}\"></meter> \
-             <span class=\"of\">{} of {}</span>",
-            limit / 10,
-            limit / 4,
-            Count(remaining),
-            Count(limit),
-        )
     }
 }
 
@@ -512,34 +320,5 @@ impl fmt::Display for Peak<'_> {
         let most = self.0.iter().map(|slot| slot.requests).max();
         let most = most.unwrap_or_default() as f64;
         write!(f, "peak {:.1} a second", most / self.1 as f64)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_made_for_people() {
-        #[track_caller]
-        fn check(shown: impl fmt::Display, expected: &str) {
-            assert_eq!(shown.to_string().replace('\u{202f}', " "), expected);
-        }
-        check(Count(0), "0");
-        check(Count(1_234_567), "1 234 567");
-        check(Ratio(Some(0.9999)), "99.9 %");
-        check(Ratio(Some(1.0)), "100 %");
-        check(Ratio(None), "\u{2013}");
-        check(Seconds(Some(0.000_04)), "40 \u{b5}s");
-        check(Seconds(Some(0.0123)), "12 ms");
-        check(Span(3_700), "61 min");
-        check(Span(90_000), "25 h");
-        check(Bytes(1536), "1.5 KiB");
-    }
-
-    #[test]
-    fn text_cannot_become_markup() {
-        let text = Text("<script>\"'&").to_string();
-        assert_eq!(text, "&lt;script&gt;&quot;&#39;&amp;");
     }
 }

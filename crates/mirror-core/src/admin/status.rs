@@ -1,15 +1,21 @@
 //! What the mirror knows of itself: one value for the status JSON and for the page.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use cache_backends::BreakerState;
-use github_conditional::{Fingerprint, Prediction};
+use github_conditional::Prediction;
 use serde::Serialize;
 use service_runtime::logs::Timestamp;
 use tokio::time::Instant;
 
 use crate::mirror::Shared;
 use crate::tally::{Counts, Latency, Slot, Snapshot};
+
+mod quota;
+mod upstream;
+
+pub(crate) use quota::{Bucket, CountBy, CredentialStatus, Quota};
+pub(crate) use upstream::{Health, UpstreamStatus};
 
 /// Lines of the tables of routes and clients.
 const TOP: usize = 20;
@@ -30,40 +36,6 @@ pub(crate) struct Status {
     pub(crate) clients: Vec<ClientStatus>,
     /// Where tags are not predicted because the formula failed.
     pub(crate) prediction_off: Vec<PredictionStatus>,
-}
-
-#[derive(Debug, Serialize)]
-pub(crate) struct UpstreamStatus {
-    pub(crate) url: String,
-    pub(crate) health: Health,
-    pub(crate) calls_in_flight: usize,
-    pub(crate) answers: u64,
-    pub(crate) failures: u64,
-    pub(crate) last_answer_status: Option<u16>,
-    pub(crate) last_answer_seconds_ago: Option<u64>,
-    pub(crate) last_failure: Option<&'static str>,
-    pub(crate) last_failure_seconds_ago: Option<u64>,
-}
-
-/// What the last call says about the upstream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Health {
-    /// Nothing was asked yet.
-    Unknown,
-    Good,
-    /// The last call had no answer, or a server error.
-    Failing,
-}
-
-impl Health {
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Unknown => "unknown",
-            Self::Good => "good",
-            Self::Failing => "failing",
-        }
-    }
 }
 
 /// Answers by how they were made.
@@ -137,36 +109,6 @@ impl Quantiles {
 }
 
 #[derive(Debug, Serialize)]
-pub(crate) struct Quota {
-    pub(crate) saved: u64,
-    pub(crate) saved_by: Vec<SavedBy>,
-    pub(crate) credentials: Vec<CredentialStatus>,
-}
-
-#[derive(Debug, Serialize)]
-pub(crate) struct SavedBy {
-    pub(crate) by: &'static str,
-    pub(crate) requests: u64,
-}
-
-/// One caller's bucket.
-#[derive(Debug, Serialize)]
-pub(crate) struct CredentialStatus {
-    /// The fingerprint's first digits, or `others` for all that are no longer told apart.
-    pub(crate) fingerprint: String,
-    pub(crate) resource: Option<String>,
-    pub(crate) limit: Option<u64>,
-    pub(crate) remaining: Option<u64>,
-    pub(crate) used: Option<u64>,
-    pub(crate) reset_at: Option<String>,
-    pub(crate) reset_in_seconds: Option<u64>,
-    pub(crate) charged: u64,
-    pub(crate) free: u64,
-    pub(crate) rejected: u64,
-    pub(crate) cooling_until: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
 pub(crate) struct StoreStatus {
     #[serde(rename = "type")]
     pub(crate) kind: &'static str,
@@ -220,21 +162,10 @@ impl Status {
             uptime_seconds: snapshot.uptime.as_secs(),
             readiness: shared.readiness.state().as_str(),
             in_flight: shared.in_flight.load(std::sync::atomic::Ordering::Relaxed),
-            upstream: upstream(shared, &snapshot),
+            upstream: upstream::upstream(shared, &snapshot, now),
             since_start: Answers::of(&snapshot.since_start),
             last_minutes: last_minutes(&snapshot),
-            quota: Quota {
-                saved: snapshot.since_start.saved,
-                saved_by: snapshot
-                    .saved_by
-                    .iter()
-                    .map(|(by, requests)| SavedBy {
-                        by,
-                        requests: *requests,
-                    })
-                    .collect(),
-                credentials: credentials(shared, now),
-            },
+            quota: quota::quota(shared, &snapshot, now),
             store: StoreStatus {
                 kind: shared.store.kind(),
                 entries: usage.entries,
@@ -266,29 +197,6 @@ impl Status {
     }
 }
 
-fn upstream(shared: &Shared, snapshot: &Snapshot) -> UpstreamStatus {
-    let known = &snapshot.upstream;
-    let ago = |at: Instant| snapshot.at.saturating_duration_since(at).as_secs();
-    let health = match (known.last_answer, known.last_failure) {
-        (None, None) => Health::Unknown,
-        (None, Some(_)) => Health::Failing,
-        (Some((answered, _)), Some((failed, _))) if failed >= answered => Health::Failing,
-        (Some((_, status)), _) if status.is_server_error() => Health::Failing,
-        (Some(_), _) => Health::Good,
-    };
-    UpstreamStatus {
-        url: shared.upstream.to_string(),
-        health,
-        calls_in_flight: shared.inspect.calls_in_flight(),
-        answers: known.answers,
-        failures: known.failures,
-        last_answer_status: known.last_answer.map(|(_, status)| status.as_u16()),
-        last_answer_seconds_ago: known.last_answer.map(|(at, _)| ago(at)),
-        last_failure: known.last_failure.map(|(_, reason)| reason),
-        last_failure_seconds_ago: known.last_failure.map(|(at, _)| ago(at)),
-    }
-}
-
 fn last_minutes(snapshot: &Snapshot) -> LastMinutes {
     let mut sum = Slot::default();
     for slot in &snapshot.slots {
@@ -313,32 +221,6 @@ fn last_minutes(snapshot: &Snapshot) -> LastMinutes {
             })
             .collect(),
     }
-}
-
-fn credentials(shared: &Shared, now: SystemTime) -> Vec<CredentialStatus> {
-    let lines = shared.ledger.snapshot(now);
-    lines
-        .into_iter()
-        .map(|line| CredentialStatus {
-            fingerprint: match line.caller {
-                Some(caller) => Fingerprint::from_bytes(caller.0).to_string(),
-                None => "others".to_owned(),
-            },
-            resource: line.resource.map(|resource| resource.as_str().to_owned()),
-            limit: line.window.map(|window| window.limit),
-            remaining: line.window.map(|window| window.remaining),
-            used: line.window.map(|window| window.used),
-            reset_at: line.window.map(|window| rfc3339(window.ends())),
-            reset_in_seconds: line.window.map(|window| {
-                let left = window.ends().duration_since(now);
-                left.unwrap_or(Duration::ZERO).as_secs()
-            }),
-            charged: line.counts.charged,
-            free: line.counts.free,
-            rejected: line.counts.rejected,
-            cooling_until: line.cooldown.map(|cooldown| rfc3339(cooldown.until)),
-        })
-        .collect()
 }
 
 fn levels(shared: &Shared) -> Vec<LevelStatus> {

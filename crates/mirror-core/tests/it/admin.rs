@@ -22,6 +22,11 @@ async fn status(rig: &Rig) -> Value {
         .json()
 }
 
+async fn page(rig: &Rig) -> String {
+    let page = rig.send(Method::GET, "/_mirror/", &[], "").await;
+    String::from_utf8(page.body.to_vec()).unwrap()
+}
+
 async fn explain(rig: &Rig, url: &str) -> Value {
     let target = format!("/_mirror/explain?url={url}");
     rig.send(Method::GET, &target, &[], "").await.json()
@@ -58,7 +63,8 @@ async fn the_status_tells_what_happened() {
     assert_eq!(routes[0]["requests"], json!(4));
     assert_eq!(status["clients"].as_array().unwrap().len(), 2);
     let core = status["quota"]["credentials"].as_array().unwrap();
-    let remaining: Vec<_> = core.iter().map(|line| &line["remaining"]).collect();
+    let remaining = core.iter().map(|line| &line["buckets"][0]["remaining"]);
+    let remaining: Vec<_> = remaining.collect();
     assert_eq!(remaining, [&json!(4999), &json!(4999)]);
     let memory = &status["store"]["levels"][0];
     assert_eq!(
@@ -78,6 +84,105 @@ async fn a_failing_upstream_shows() {
     let status = status(&rig).await;
     assert_eq!(status["upstream"]["health"], "failing", "{status:#}");
     assert_eq!(status["since_start"]["failed"], json!(1));
+}
+
+#[tokio::test]
+async fn an_outage_shows_with_what_it_was_decided_by() {
+    let rig = Rig::configured(|config| config.offline.min_samples = 3).await;
+    let token = rig.sim.user_token("ann");
+    let upstream = status(&rig).await["upstream"].clone();
+    assert_eq!(
+        (&upstream["standing"], &upstream["status_page"]),
+        (&json!("online"), &json!("nothing"))
+    );
+    rig.sim.fault(FaultRule::new(FaultKind::Outage));
+    let fail = async |number: u32| {
+        rig.get(&format!("/users/u{number}"), &token).await;
+        status(&rig).await["upstream"].clone()
+    };
+    fail(0).await;
+    let upstream = fail(1).await;
+    assert_eq!(upstream["standing"], "online", "{upstream:#}");
+    assert_eq!(upstream["window"], json!({"answered": 0, "failed": 2}));
+    let upstream = fail(2).await;
+    assert_eq!(upstream["standing"], "offline", "{upstream:#}");
+    let since = upstream["standing_since"].as_str().unwrap();
+    assert!(since.ends_with('Z'), "{since}");
+    let page = page(&rig).await;
+    assert!(
+        page.contains("<span class=\"pill bad\">offline</span>"),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn a_cool_down_shows_with_its_cause_and_what_it_held_back() {
+    let rig = Rig::configured(|config| config.pacing.max_wait_seconds = 0).await;
+    let token = rig.sim.user_token("ann");
+    let limit = FaultKind::SecondaryLimit {
+        retry_after: Some(42),
+    };
+    rig.sim.fault(FaultRule::new(limit).times(1));
+    assert_eq!(rig.get(REPOSITORY, &token).await.status, 403);
+    for _ in 0..2 {
+        assert_eq!(rig.get(REPOSITORY, &token).await.status, 429);
+    }
+    let quota = status(&rig).await["quota"].clone();
+    let held_back = json!([{"by": "secondary-limit", "requests": 2}]);
+    assert_eq!(quota["held_back"], held_back, "{quota:#}");
+    assert_eq!(quota["paced"], json!([]));
+    let credential = &quota["credentials"][0];
+    let cooling = &credential["cooling"];
+    assert_eq!(
+        (&cooling["seconds"], &cooling["cause"], &cooling["strikes"]),
+        (&json!(42), &json!("retry-after"), &json!(1)),
+        "{credential:#}"
+    );
+    assert_eq!(credential["pace"], "limited");
+    assert_eq!(
+        (&credential["in_flight"], &credential["waiting"]),
+        (&json!(0), &json!(0))
+    );
+    let page = page(&rig).await;
+    for part in [
+        "cooling 42\u{202f}s \u{b7} retry-after",
+        "not sent because of a limit: 2 (secondary-limit 2)",
+    ] {
+        assert!(page.contains(part), "no {part} in {page}");
+    }
+    rig.sim.clock().advance(Duration::from_secs(43));
+    let over = status(&rig).await["quota"]["credentials"][0].clone();
+    assert_eq!(over["cooling"], json!(null));
+}
+
+#[tokio::test]
+async fn what_is_under_way_and_what_waits_shows() {
+    let rig = Rig::configured(|config| config.pacing.max_concurrent = 1).await;
+    let token = rig.sim.user_token("ann");
+    for path in ["/repos/octo/a", "/repos/octo/b"] {
+        rig.shelf.put(path, &json!({"id": path}));
+    }
+    rig.sim
+        .fault(FaultRule::new(FaultKind::Delay { milliseconds: 300 }));
+    let look = async {
+        loop {
+            let quota = status(&rig).await["quota"].clone();
+            let credential = quota["credentials"][0].clone();
+            if credential["waiting"] == json!(1) {
+                return credential;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let (one, other, seen) = tokio::join!(
+        rig.get("/repos/octo/a", &token),
+        rig.get("/repos/octo/b", &token),
+        look
+    );
+    assert_eq!((one.status.as_u16(), other.status.as_u16()), (200, 200));
+    assert_eq!(seen["in_flight"], json!(1), "{seen:#}");
+    let paced = status(&rig).await["quota"]["paced"].clone();
+    assert_eq!(paced[0]["requests"], json!(1), "{paced}");
 }
 
 #[tokio::test]

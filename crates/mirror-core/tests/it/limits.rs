@@ -5,10 +5,11 @@ use std::process::{Output, Stdio};
 use github_sim::{FaultKind, FaultRule};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::process::Command;
 
 use crate::rig::Rig;
+use crate::still::Still;
 
 async fn raw(rig: &Rig, request: &str) -> String {
     let mut socket = TcpStream::connect(rig.url.trim_start_matches("http://"))
@@ -284,4 +285,52 @@ async fn the_binary_serves_and_ends_on_sigterm() {
         log.lines().nth(1).unwrap().ends_with("/users/octo") && log.contains("CACHE_HIT"),
         "{log}"
     );
+}
+
+/// A client that asks for much and takes nothing of it would keep a place, and what it was going to be sent, for ever.
+#[tokio::test(start_paused = true)]
+async fn who_reads_nothing_of_its_answer_loses_its_place() {
+    const BYTES: usize = 16 << 20;
+    let still = Still::with(|config| {
+        config.limits.max_in_flight = 1;
+        config.limits.body_idle_timeout_seconds = 10;
+        // So that it is not the other side's limit that ends it.
+        config.upstream_http.body_idle_timeout_seconds = 100_000;
+    })
+    .await;
+    let rig = &still.rig;
+    rig.shelf.put_bytes("/repos/octo/big", vec![b'1'; BYTES]);
+    rig.shelf.put("/users/a", &json!({}));
+    let token = rig.sim.user_token("a");
+    let request = format!(
+        "GET /repos/octo/big HTTP/1.1\r\nhost: m\r\nuser-agent: r\r\nauthorization: token {token}\r\n\r\n"
+    );
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let address = rig.url.trim_start_matches("http://").parse().unwrap();
+    let mut socket = socket.connect(address).await.unwrap();
+    socket.write_all(request.as_bytes()).await.unwrap();
+    // The answer has begun to arrive.
+    let mut first = [0; 12];
+    socket.read_exact(&mut first).await.unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200");
+
+    let place = async || rig.get("/users/a", &token).await.status.as_u16();
+    still.pass(8).await;
+    assert_eq!(
+        place().await,
+        503,
+        "it has its place as long as it may pause"
+    );
+    let mut seconds = 8;
+    // The time runs from the last byte that the sockets' buffers took.
+    while place().await == 503 {
+        assert!(seconds < 60, "it keeps its place");
+        still.pass(1).await;
+        seconds += 1;
+    }
+    assert_eq!(place().await, 200);
+    let mut rest = Vec::new();
+    let _ = socket.read_to_end(&mut rest).await;
+    assert!(rest.len() < BYTES, "all of it was sent after all");
 }

@@ -15,6 +15,7 @@ mod page;
 mod peers;
 mod pool;
 mod quota;
+mod reload;
 mod rig;
 mod routes;
 mod secrets;
