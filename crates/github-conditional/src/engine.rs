@@ -146,11 +146,13 @@ pub trait Inspect: Send + Sync {
     fn fingerprint(&self, headers: &HeaderMap) -> Fingerprint;
     /// The store key of the resource variant that a GET with this target and these headers asks for.
     fn key(&self, uri: &Uri, headers: &HeaderMap) -> StoreKey;
-    /// What is stored for a GET with this target and these headers, and what would become of it.
+    /// What is stored for a GET with this target and these headers, and what would become of it, where `said` is the policy
+    /// that its request brings along.
     fn explain<'a>(
         &'a self,
         uri: &'a Uri,
         headers: &'a HeaderMap,
+        said: Option<RoutePolicy>,
     ) -> Pin<Box<dyn Future<Output = Explanation> + Send + 'a>>;
     /// Makes what is stored until now unusable for everybody, and lets no request join a call from before.
     fn purge(&self, purge: Purge<'_>);
@@ -202,8 +204,9 @@ impl<St: CacheStore<Entry>> Inspect for Engine<St> {
         &'a self,
         uri: &'a Uri,
         headers: &'a HeaderMap,
+        said: Option<RoutePolicy>,
     ) -> Pin<Box<dyn Future<Output = Explanation> + Send + 'a>> {
-        Box::pin(explain::explain(self, uri, headers))
+        Box::pin(explain::explain(self, uri, headers, said))
     }
 
     fn purge(&self, purge: Purge<'_>) {

@@ -29,6 +29,7 @@ pub use pacing::{Mode as PacingModeSetting, PacingConfig};
 pub(crate) use priorities::Priorities;
 pub use priorities::{Level, PriorityConfig};
 pub use rfc9111::{DefaultPolicy, Rfc9111Config};
+pub(crate) use routes::first_match;
 pub use routes::{PolicyConfig, RouteConfig};
 pub use telemetry::TelemetryConfig;
 pub use users::UsersConfig;

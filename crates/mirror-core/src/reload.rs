@@ -41,6 +41,11 @@ impl Settings {
             current: config.clone(),
         }
     }
+
+    /// Those that were read last.
+    pub(crate) fn current(&self) -> &Config {
+        &self.current
+    }
 }
 
 /// Keys whose new values hold at once.

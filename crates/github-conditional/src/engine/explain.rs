@@ -16,6 +16,7 @@ use crate::policy::before::{
     Ask, ClientValidators, Freshness, Held, Question, Speculation, Unasked, ask, unasked,
 };
 use crate::policy::directives::Directives;
+use crate::routes::RoutePolicy;
 use crate::variant::subject;
 
 /// What a request without validators and directives of its own would meet.
@@ -107,17 +108,23 @@ pub(super) async fn explain<St: CacheStore<Entry>>(
     engine: &Engine<St>,
     uri: &Uri,
     headers: &HeaderMap,
+    said: Option<RoutePolicy>,
 ) -> Explanation {
     let route = Route::of(uri.path());
     let prediction = engine.confidence.prediction(subject(&route, headers));
     let entry = engine.load(&engine.keys.key(uri, headers)).await;
     let touched = engine.marks.last(uri.path()).map(|mark| mark.settled_at);
+    let mut extensions = Extensions::new();
+    if let Some(policy) = said {
+        extensions.insert(policy);
+    }
     let asker = Asker {
         engine,
         path: uri.path(),
         route,
         prediction,
         touched,
+        said: extensions,
     };
     let account = entry.as_ref().map(Entry::account);
     let known = account.iter().flat_map(|account| &account.callers);
@@ -143,14 +150,15 @@ struct Asker<'a, St> {
     route: Route,
     prediction: Prediction,
     touched: Option<SystemTime>,
+    /// What requests say for themselves.
+    said: Extensions,
 }
 
 impl<St: CacheStore<Entry>> Asker<'_, St> {
-    /// By the table of routes; what a single request says for itself is not known here.
+    /// By what requests say for themselves, else by the table of routes.
     fn freshness(&self, class: CredentialClass) -> Freshness {
-        let nothing_said = Extensions::new();
         self.engine
-            .policy(&Method::GET, self.path, class, &nothing_said)
+            .policy(&Method::GET, self.path, class, &self.said)
             .freshness()
     }
 

@@ -25,6 +25,7 @@ use crate::outcome::{Outcome, Report};
 use crate::policy::before::Freshness;
 use crate::purges::{Purge, Purges};
 use crate::recording::Budget;
+use crate::routes::RoutePolicy;
 use crate::shelf;
 
 /// Version of the key layout: a new layout must never read what an old one wrote.
@@ -159,6 +160,7 @@ impl<St: CacheStore<Resource>> Inspect for Engine<St> {
         &'a self,
         uri: &'a Uri,
         headers: &'a HeaderMap,
+        _said: Option<RoutePolicy>,
     ) -> Pin<Box<dyn Future<Output = Explanation> + Send + 'a>> {
         Box::pin(async move {
             let resource = self.load(&self.key(uri, headers), uri.path()).await;

@@ -11,6 +11,7 @@ use super::problem::AdminProblem;
 use super::query::Query;
 use super::status::rfc3339;
 use crate::admission::{Admission, admit_target};
+use crate::config::{PolicyConfig, first_match};
 use crate::metrics::outcome_label;
 use crate::mirror::Shared;
 use crate::outcome::XCache;
@@ -34,6 +35,8 @@ pub(crate) struct Explained {
     /// Without its query, which may hold anything.
     path: String,
     route: &'static str,
+    /// The first of `[[routes]]` that holds for a GET.
+    rule: Option<RuleShown>,
     /// When stored bodies are served unasked.
     freshness: FreshnessRule,
     prediction: Option<&'static str>,
@@ -44,6 +47,16 @@ pub(crate) struct Explained {
     variants: Vec<VariantExplained>,
     variants_looked_for: usize,
     summary: String,
+}
+
+#[derive(Debug, Serialize)]
+struct RuleShown {
+    /// Its place in the settings, from 1.
+    number: usize,
+    #[serde(rename = "match")]
+    pattern: String,
+    policy: PolicyConfig,
+    ttl_seconds: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -125,6 +138,7 @@ pub(crate) async fn explain(shared: &Shared, query: &Query<'_>) -> Result<Explai
     let mut explained = Explained {
         path: target.path().to_owned(),
         route: Route::of(target.path()).template(),
+        rule: rule(shared, target.path()),
         freshness: FreshnessRule {
             authorized: "revalidate",
             anonymous: "revalidate",
@@ -137,12 +151,27 @@ pub(crate) async fn explain(shared: &Shared, query: &Query<'_>) -> Result<Explai
         variants_looked_for: wanted.len(),
         summary: String::new(),
     };
+    let policy = shared.routing.policy(&Method::GET, target.path());
     for variant in wanted {
-        let told = shared.inspect.explain(&uri, &variant.headers()).await;
+        let told = shared
+            .inspect
+            .explain(&uri, &variant.headers(), policy)
+            .await;
         explained.take(&variant, told);
     }
     explained.sum_up();
     Ok(explained)
+}
+
+fn rule(shared: &Shared, path: &str) -> Option<RuleShown> {
+    let settings = shared.settings.lock();
+    let (number, rule) = first_match(&settings.current().routes, &Method::GET, path)?;
+    Some(RuleShown {
+        number,
+        pattern: rule.pattern.clone(),
+        policy: rule.policy,
+        ttl_seconds: rule.ttl_seconds,
+    })
 }
 
 impl Explained {

@@ -74,6 +74,20 @@ pub(crate) fn table(routes: &[RouteConfig]) -> Result<RouteTable, ConfigProblem>
     Ok(table)
 }
 
+/// The first rule that holds for a request, and its number in the file.
+pub(crate) fn first_match<'a>(
+    routes: &'a [RouteConfig],
+    method: &Method,
+    path: &str,
+) -> Option<(usize, &'a RouteConfig)> {
+    let holds = |route: &RouteConfig| {
+        let alone = table(std::slice::from_ref(route));
+        alone.is_ok_and(|alone| alone.find(method, path).is_some())
+    };
+    let position = routes.iter().position(holds)?;
+    Some((position + 1, &routes[position]))
+}
+
 type Wrong = (&'static str, String);
 
 impl RouteConfig {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use github_sim::{FaultKind, FaultRule};
 use http::Method;
 use mirror_core::Config;
+use mirror_core::config::{PolicyConfig, RouteConfig};
 use serde_json::{Value, json};
 
 use crate::rig::{Reply, Rig};
@@ -320,6 +321,39 @@ async fn it_is_explained_why_something_is_used_again() {
     }
     let other = explain(&rig, &format!("{REPOSITORY}&accept=text/plain")).await;
     assert_eq!(other["variants"], json!([]), "another form is not stored");
+}
+
+#[tokio::test]
+async fn the_rule_of_a_route_is_named_and_followed() {
+    let rig = Rig::configured(|config| {
+        let rule = |pattern: &str, policy, ttl_seconds| RouteConfig {
+            pattern: pattern.to_owned(),
+            methods: vec!["GET".to_owned()],
+            policy,
+            ttl_seconds,
+        };
+        config.routes = vec![
+            rule("/users/*", PolicyConfig::Deny, None),
+            rule("/repos/*/*", PolicyConfig::Ttl, Some(60)),
+            rule("/repos/**", PolicyConfig::Immutable, None),
+        ];
+    })
+    .await;
+    rig.shelf.put(REPOSITORY, &json!({"id": 1}));
+    let token = rig.sim.user_token("ann");
+    rig.get(REPOSITORY, &token).await;
+    let told = explain(&rig, REPOSITORY).await;
+    let rule = json!({"number": 2, "match": "/repos/*/*", "policy": "ttl", "ttl_seconds": 60});
+    assert_eq!(told["rule"], rule, "{told:#}");
+    let accept = told["variants"][0]["callers"][0]["next"].clone();
+    assert_eq!(accept["reason"], "fresh", "{told:#}");
+    assert_eq!(
+        rig.get(REPOSITORY, &token).await.header("x-cache"),
+        "ONLINE_HIT"
+    );
+    assert_eq!(rig.upstream(304), 0, "it was served unasked, as explained");
+    let other = explain(&rig, "/orgs/octo").await;
+    assert_eq!(other["rule"], json!(null));
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ impl fmt::Display for Section<'_> {
         )?;
         pair(
             f,
-            "offline mode",
+            "standing",
             &format_args!(
                 "{} for {}",
                 upstream.standing,
@@ -28,7 +28,7 @@ impl fmt::Display for Section<'_> {
         )?;
         pair(
             f,
-            "deciding: answered / failed",
+            "in the window, answered / failed",
             &format_args!(
                 "{} / {}",
                 Count(upstream.window.answered),
