@@ -25,6 +25,8 @@ pub enum Viewer {
 pub enum Media {
     /// `*/*`, `application/json`, `application/vnd.github+json` and friends.
     Json,
+    /// `application/vnd.github.full+json`: texts also rendered, as `body_html` and `body_text`.
+    Full,
     Raw,
     Html,
     Diff,

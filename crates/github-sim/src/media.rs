@@ -41,7 +41,7 @@ fn known(member: &str) -> Option<Negotiated> {
     let (media, label) = match parameter {
         "raw" => (Media::Raw, "github.v3; param=raw; format=json"),
         "html" => (Media::Html, "github.v3; param=html; format=json"),
-        "full" => (Media::Json, "github.v3; param=full; format=json"),
+        "full" => (Media::Full, "github.v3; param=full; format=json"),
         "text" => (Media::Json, "github.v3; param=text; format=json"),
         "diff" => (Media::Diff, "github.v3; param=diff"),
         "patch" => (Media::Patch, "github.v3; param=patch"),
@@ -119,7 +119,7 @@ mod tests {
         );
         check(
             Some("application/vnd.github.v3.full+json; charset=utf-8"),
-            Media::Json,
+            Media::Full,
             "github.v3; param=full; format=json",
         );
         check(

@@ -6,7 +6,7 @@ use super::object::{extend, object};
 use super::reply::{Adjust, Reply, json, not_found};
 use super::time::{iso, parse};
 use super::view::{View, node_id};
-use crate::answer::ApiVersion;
+use crate::answer::{ApiVersion, Media};
 use serde_json::Value;
 
 pub(crate) const DOCS: &str = "/issues/issues#get-an-issue";
@@ -168,13 +168,29 @@ impl View<'_> {
             // Breaking change of 2026-03-10: `assignees` alone is left.
             super::object::without(&mut body, "assignee");
         }
+        self.render(&mut body, issue.body.as_deref());
         body
+    }
+
+    /// Adds what the `full` media type asks for: a text as HTML and without markup.
+    fn render(&self, body: &mut Value, text: Option<&str>) {
+        if self.ask.media != Media::Full {
+            return;
+        }
+        let html = text.map(|text| {
+            let escaped = text
+                .replace('&', "&amp;")
+                .replace('<', "&lt;")
+                .replace('>', "&gt;");
+            format!("<p dir=\"auto\">{escaped}</p>")
+        });
+        extend(body, object! { "body_html": html, "body_text": text });
     }
 
     pub(crate) fn comment(&self, index: RepositoryIndex, comment: &Comment) -> Value {
         let repository = self.repository_url(index);
         let url = format!("{repository}/issues/comments/{}", comment.id);
-        object! {
+        let mut body = object! {
             "url": url.as_str(),
             "html_url": format!("{}/issues/{}#issuecomment-{}", self.html_url(index), comment.issue, comment.id),
             "issue_url": format!("{repository}/issues/{}", comment.issue),
@@ -187,7 +203,9 @@ impl View<'_> {
             "author_association": self.model.association(comment.author, index),
             "reactions": Self::reactions(&url),
             "performed_via_github_app": (),
-        }
+        };
+        self.render(&mut body, Some(&comment.body));
+        body
     }
 
     /// The filters and orders that issue lists share.
