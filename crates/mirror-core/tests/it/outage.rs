@@ -58,9 +58,9 @@ async fn ten_minutes_without_github() {
         .collect();
     // Each client reads every third resource.
     let mut confirmed = BTreeSet::new();
-    for client in 0..CLIENTS {
+    for (client, token) in tokens.iter().enumerate() {
         for resource in (0..RESOURCES).filter(|resource| (client + resource) % 3 == 0) {
-            assert_eq!(rig.get(&path(resource), &tokens[client]).await.status, 200);
+            assert_eq!(rig.get(&path(resource), token).await.status, 200);
             confirmed.insert((client, resource));
         }
     }
@@ -71,9 +71,9 @@ async fn ten_minutes_without_github() {
     rig.sim.fault(dead());
     let mut answers: BTreeMap<(u16, String), u64> = BTreeMap::new();
     for _ in 0..10 {
-        for client in 0..CLIENTS {
+        for (client, token) in tokens.iter().enumerate() {
             for resource in 0..RESOURCES {
-                let reply = rig.get(&path(resource), &tokens[client]).await;
+                let reply = rig.get(&path(resource), token).await;
                 let x_cache = reply.header("x-cache").to_owned();
                 let known = confirmed.contains(&(client, resource));
                 assert_eq!(reply.status == 200, known, "{client} {resource} {reply:?}");
@@ -242,8 +242,9 @@ async fn server_errors_count_and_refusals_do_not() {
     }
     rig.sim
         .fault(FaultRule::new(FaultKind::PrimaryLimit).times(20));
-    for _ in 0..20 {
-        assert_eq!(rig.get("/repos/octo/none", &token).await.status, 403);
+    for number in 0..20 {
+        let caller = rig.sim.user_token(&format!("limited-{number}"));
+        assert_eq!(rig.get("/repos/octo/none", &caller).await.status, 403);
     }
     assert_eq!(rig.mirror.upstream_account().standing, Standing::Online);
     still.pass(11).await;

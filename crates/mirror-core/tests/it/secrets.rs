@@ -314,9 +314,8 @@ async fn a_token_used_in_every_kind_of_request_is_found_nowhere() {
             let log = AccessLog::new(Format::Json, lines.clone());
             let change = |config: &mut Config| {
                 users(config);
-                match store {
-                    CacheKind::Redis => config.redis.primary = address.clone(),
-                    _ => {}
+                if store == CacheKind::Redis {
+                    config.redis.primary = address.clone();
                 }
                 config.cache.kind = store;
                 config.cache.disk_path = Some(disk.path().join(format!("cache-{number}")));

@@ -1,5 +1,6 @@
 //! Mirrors on stores that outlive them or that they share.
 
+mod dictionary;
 mod disk;
 mod faults;
 mod load;
