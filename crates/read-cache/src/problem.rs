@@ -7,7 +7,7 @@ use github_conditional::Error;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
-use crate::failure::Cause;
+use crate::failure::{Cause, PROBE_INTERVAL};
 use crate::metrics::Told;
 use crate::node::{Failure, Unserved};
 
@@ -67,6 +67,8 @@ impl Problem<'_> {
                 | Cause::Unsteady => StatusCode::BAD_GATEWAY,
             },
             Self::TimedOut | Self::NotCached => StatusCode::GATEWAY_TIMEOUT,
+            // GitHub was not asked: it has said that the quota is used up.
+            Self::Unreachable(error) if error.is_rate_limited() => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unreachable(_) => StatusCode::BAD_GATEWAY,
             Self::Broken => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -114,6 +116,7 @@ impl Problem<'_> {
                 let wait = failure.retry_at.duration_since(*now).unwrap_or_default();
                 Some(wait.as_secs() + 1)
             }
+            Self::Unreachable(error) if error.is_rate_limited() => Some(PROBE_INTERVAL.as_secs()),
             _ => None,
         }
     }

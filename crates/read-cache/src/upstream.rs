@@ -262,6 +262,13 @@ fn pages(headers: &HeaderMap) -> Pages {
 }
 
 fn unreachable(error: &UpstreamError) -> Failed {
+    if error.is_limited() {
+        // GitHub has said so before; the stack did not ask again.
+        return Failed {
+            cause: Cause::RateLimited,
+            retry_at: error.retry_at(),
+        };
+    }
     Failed::of(match error.is_timeout() {
         true => Cause::Timeout,
         false => Cause::Unreachable,

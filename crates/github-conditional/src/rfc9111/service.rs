@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use cache_backends::{CacheStore, MemoryStore};
+use cache_backends::CacheStore;
+#[cfg(feature = "memory")]
+use cache_backends::MemoryStore;
 use http::{Request, Response};
 use http_body::Body;
 use tower_layer::Layer;
@@ -112,20 +114,26 @@ pub struct CacheLayer<St> {
     engine: Arc<Engine<St>>,
 }
 
+#[cfg(feature = "memory")]
 impl CacheLayer<MemoryStore<Resource>> {
-    /// A builder with the defaults.
+    /// A builder with the defaults, on a store in memory.
     pub fn builder() -> CacheBuilder<MemoryStore<Resource>> {
-        CacheBuilder {
-            options: Options::default(),
-            secret: None,
-            store: MemoryStore::default(),
-            clock: Arc::new(SystemClock),
-            observer: Arc::new(()),
-        }
+        CacheLayer::builder_on(MemoryStore::default())
     }
 }
 
 impl<St: CacheStore<Resource>> CacheLayer<St> {
+    /// A builder with the defaults, on a store of your own.
+    pub fn builder_on(store: St) -> CacheBuilder<St> {
+        CacheBuilder {
+            options: Options::default(),
+            secret: None,
+            store,
+            clock: Arc::new(SystemClock),
+            observer: Arc::new(()),
+        }
+    }
+
     /// A view of the cache for metrics and administration.
     pub fn inspect(&self) -> Arc<dyn Inspect> {
         Arc::clone(&self.engine) as Arc<dyn Inspect>

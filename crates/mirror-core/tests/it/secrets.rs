@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
+use github_conditional::Entry;
 use github_sim::answer::Answer;
 use github_sim::{FaultKind, FaultRule};
 use http::Method;
@@ -158,13 +159,16 @@ async fn every_kind_of_request(rig: &Rig, mirror: &Instance, callers: &Callers) 
         ));
         reply.status.as_u16()
     };
-    for authorization in [
-        &listed,
-        &bearer,
-        &callers.basic,
-        &stranger,
-        &installation,
-        &unknown,
+    // Whom GitHub has limited once the mirror does not let through again, so each caller meets one of the limits.
+    let primary = FaultKind::PrimaryLimit;
+    let secondary = FaultKind::SecondaryLimit { retry_after: None };
+    for (authorization, limit) in [
+        (&listed, &primary),
+        (&bearer, &secondary),
+        (&callers.basic, &primary),
+        (&stranger, &secondary),
+        (&installation, &primary),
+        (&unknown, &secondary),
     ] {
         let credential = ("authorization", authorization.as_str());
         for method in [
@@ -195,12 +199,7 @@ async fn every_kind_of_request(rig: &Rig, mirror: &Instance, callers: &Callers) 
         send(Method::GET, "/_mirror/status", &[credential]).await;
         send(Method::GET, "/metrics", &[credential]).await;
         send(Method::GET, "/a/../b", &[credential]).await;
-        for kind in [
-            FaultKind::PrimaryLimit,
-            FaultKind::SecondaryLimit { retry_after: None },
-            FaultKind::Reset,
-            FaultKind::Garbage,
-        ] {
+        for kind in [FaultKind::Reset, FaultKind::Garbage, limit.clone()] {
             rig.sim.fault(FaultRule::new(kind).times(1));
             send(Method::GET, REPO, &[credential]).await;
             rig.sim.clear_faults();
@@ -213,12 +212,19 @@ async fn every_kind_of_request(rig: &Rig, mirror: &Instance, callers: &Callers) 
         &[("authorization", &listed), ("authorization", &stranger)],
     )
     .await;
+    // Another token of the same user, whom no limit holds back.
+    let other = format!("token {}", rig.sim.user_token("octocat"));
+    let away = [("authorization", other.as_str())];
+    send(Method::GET, "/users/away", &away).await;
     rig.sim.fault(FaultRule::new(FaultKind::Outage));
-    let away = [("authorization", listed.as_str())];
     // As many failures as there were answers, and it is known to be away.
     let mut tries = 0..5_000;
-    while send(Method::GET, "/users/away", &away).await != 504 {
-        assert!(tries.next().is_some(), "offline in the end");
+    loop {
+        let status = send(Method::GET, "/users/away", &away).await;
+        if status == 504 {
+            break;
+        }
+        assert!(tries.next().is_some(), "offline in the end, not {status}");
     }
     send(Method::GET, REPO, &[("authorization", &listed)]).await;
     send(Method::POST, REPO, &[("authorization", &listed)]).await;
@@ -256,11 +262,17 @@ fn found_in(bytes: &[u8], secret: &str) -> Option<String> {
     };
     shows(bytes).or_else(|| {
         memmem::find_iter(bytes, &FRAME).find_map(|at| {
-            let mut unpacked = Vec::new();
-            let decoder = zstd::stream::read::Decoder::new(&bytes[at..]).ok()?;
-            // What is no frame after all ends in an error; what came before it counts.
-            let _ = std::io::copy(&mut decoder.single_frame(), &mut unpacked);
-            shows(&unpacked)
+            let none: &[u8] = &[];
+            let dictionaries = Entry::DICTIONARIES.iter().map(|(_, bytes)| *bytes);
+            dictionaries.chain([none]).find_map(|dictionary| {
+                let mut unpacked = Vec::new();
+                let frame = &bytes[at..];
+                let decoder =
+                    zstd::stream::read::Decoder::with_dictionary(frame, dictionary).ok()?;
+                // What is no frame after all ends in an error; what came before it counts.
+                let _ = std::io::copy(&mut decoder.single_frame(), &mut unpacked);
+                shows(&unpacked)
+            })
         })
     })
 }

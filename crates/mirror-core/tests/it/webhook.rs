@@ -232,9 +232,10 @@ mod graphql {
     #[tokio::test]
     async fn a_refusal_in_a_200_is_recognised() {
         let rig = Rig::new().await;
-        let token = rig.sim.user_token("octo");
+        rig.sim.user_token("octo");
         rig.sim.set_quota("user:octo/graphql", 0);
         for path in ["/graphql", "/api/graphql"] {
+            let token = rig.sim.user_token("octo");
             let refused = ask(&rig, path, &token).await;
             refused.check(
                 200,
@@ -242,6 +243,10 @@ mod graphql {
                 "fwd=miss; fwd-status=200; detail=rate-limited",
             );
             assert_eq!(refused.json()["errors"][0]["type"], "RATE_LIMITED");
+            // GitHub has said it once; it is not asked again until the window ends.
+            let held_back = ask(&rig, path, &token).await;
+            assert_eq!(held_back.status, 429);
+            assert_eq!(held_back.header("x-ratelimit-resource"), "graphql");
         }
     }
 

@@ -42,6 +42,7 @@ async fn entries_in_redis_are_compressed_with_it() {
         rig.another(|config| {
             settings(config);
             config.redis.read_timeout_milliseconds = 5_000;
+            config.rewrite_bodies = false;
         })
     };
     let (one, other) = (start(), start());
@@ -69,6 +70,7 @@ async fn entries_on_disk_are_compressed_with_it() {
     let settings = |config: &mut Config| {
         config.cache.kind = CacheKind::Disk;
         config.cache.disk_path = Some(file.clone());
+        config.rewrite_bodies = false;
     };
     let token = rig.sim.user_token("a");
     rig.shelf.put(&path(1), &answer());
