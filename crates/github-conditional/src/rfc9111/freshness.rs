@@ -145,7 +145,28 @@ pub(crate) fn single_date(headers: &HeaderMap, name: &HeaderName) -> Option<Syst
     let (Some(line), None) = (lines.next(), lines.next()) else {
         return None;
     };
-    httpdate::parse_http_date(line.to_str().ok()?).ok()
+    let text = line.to_str().ok()?;
+    let as_written = httpdate::parse_http_date(text);
+    as_written
+        .or_else(|_| httpdate::parse_http_date(&in_proper_case(text)))
+        .ok()
+}
+
+/// Names of days and months as dates have them: caches compare without regard to case (RFC 9111 §4.2).
+fn in_proper_case(date: &str) -> String {
+    let mut before = ' ';
+    let proper: String = date
+        .chars()
+        .map(|character| {
+            let cased = match before.is_ascii_alphabetic() {
+                true => character.to_ascii_lowercase(),
+                false => character.to_ascii_uppercase(),
+            };
+            before = character;
+            cased
+        })
+        .collect();
+    proper.replace("Gmt", "GMT")
 }
 
 fn insert_date(facts: &mut HeaderMap, name: HeaderName, date: SystemTime) {

@@ -13,6 +13,7 @@ mod mirror;
 mod outage;
 mod page;
 mod peers;
+mod plain;
 mod pool;
 mod quota;
 mod reload;

@@ -89,6 +89,28 @@ fn regression_a_private_cache_does_not_prefer_s_maxage() {
 }
 
 #[test]
+fn regression_dates_are_read_in_any_case() {
+    let expires = |text: &str| found(200, &[("expires", text.to_owned())], Audience::Shared);
+    let proper = expires("Thu, 18 Aug 2050 02:01:18 GMT");
+    assert_ne!(proper, explicit(0));
+    for date in [
+        "THU, 18 Aug 2050 02:01:18 GMT",
+        "thu, 18 aug 2050 02:01:18 gmt",
+        "Thursday, 18-Aug-50 02:01:18 GMT",
+        "thursday, 18-AUG-50 02:01:18 gMT",
+    ] {
+        assert_eq!(expires(date), proper, "{date}");
+    }
+    for date in [
+        "Thu, 18 Aug 2050 02:01:18 UTC",
+        "Thu 18 Aug 2050 02:01:18 GMT",
+        "0",
+    ] {
+        assert_eq!(expires(date), explicit(0), "{date}");
+    }
+}
+
+#[test]
 fn guesses() {
     let modified = ("last-modified", date(-86_400));
     let guess = |status, more: &[(&'static str, String)]| {
