@@ -163,12 +163,12 @@ async fn every_kind_of_request(rig: &Rig, mirror: &Instance, callers: &Callers) 
     let primary = FaultKind::PrimaryLimit;
     let secondary = FaultKind::SecondaryLimit { retry_after: None };
     for (authorization, limit) in [
-        (&listed, &primary),
+        (&listed, &secondary),
         (&bearer, &secondary),
-        (&callers.basic, &primary),
-        (&stranger, &secondary),
+        (&callers.basic, &secondary),
+        (&stranger, &primary),
         (&installation, &primary),
-        (&unknown, &secondary),
+        (&unknown, &primary),
     ] {
         let credential = ("authorization", authorization.as_str());
         for method in [
