@@ -13,8 +13,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::generated::Generated;
-use crate::process::{self, cargo};
-use crate::test::locked;
+use crate::process;
+use crate::test;
 use crate::tools::{self, Suite};
 use crate::workspace::Workspace;
 use report::Facts;
@@ -28,8 +28,8 @@ const PAGE: &str = "docs/conformance.md";
 type Results = BTreeMap<String, Value>;
 
 pub(crate) fn task(workspace: &Workspace, mode: Generated) -> Result<(), String> {
-    let mut build = cargo(&["build", "--package", "github-mirror"]);
-    process::run(build.current_dir(&workspace.root).args(locked()))?;
+    // With the features of all other steps: on its own the program would compile its dependencies a second time.
+    test::build(workspace)?;
     let suite = tools::cache_suite(workspace)?;
     let facts = Facts::parse(&suite.facts()?)?;
     let mut results = run(workspace, &suite)?;

@@ -22,6 +22,10 @@ pub struct ReadError(Box<Kind>);
 
 #[derive(Debug)]
 pub(crate) enum Kind {
+    #[cfg_attr(
+        not(feature = "client"),
+        expect(dead_code, reason = "only the client takes targets as text")
+    )]
     Target(http::uri::InvalidUri),
     NoAnswer(BoxError),
     TimedOut,

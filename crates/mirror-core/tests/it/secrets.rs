@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use github_conditional::Entry;
 use github_sim::answer::Answer;
-use github_sim::{FaultKind, FaultRule};
+use github_sim::{FaultKind, FaultRule, Switches};
 use http::Method;
 use memchr::memmem;
 use mirror_core::config::CacheKind;
@@ -159,18 +159,22 @@ async fn every_kind_of_request(rig: &Rig, mirror: &Instance, callers: &Callers) 
         ));
         reply.status.as_u16()
     };
-    // Whom GitHub has limited once the mirror does not let through again, so each caller meets one of the limits.
+    // Whom GitHub has limited once the mirror does not let through again, so each caller meets one of the limits, and the
+    // first one none: it is needed afterwards.
+    let none = FaultKind::Garbage;
     let primary = FaultKind::PrimaryLimit;
     let secondary = FaultKind::SecondaryLimit { retry_after: None };
     for (authorization, limit) in [
-        (&listed, &secondary),
+        (&listed, &none),
         (&bearer, &secondary),
         (&callers.basic, &secondary),
         (&stranger, &primary),
         (&installation, &primary),
-        (&unknown, &primary),
+        (&unknown, &secondary),
     ] {
         let credential = ("authorization", authorization.as_str());
+        // What is wrong with a request's credential is charged to the address.
+        rig.sim.set_quota("ip:127.0.0.1/core", 60);
         for method in [
             Method::GET,
             Method::GET,
@@ -212,10 +216,7 @@ async fn every_kind_of_request(rig: &Rig, mirror: &Instance, callers: &Callers) 
         &[("authorization", &listed), ("authorization", &stranger)],
     )
     .await;
-    // Another token of the same user, whom no limit holds back.
-    let other = format!("token {}", rig.sim.user_token("octocat"));
-    let away = [("authorization", other.as_str())];
-    send(Method::GET, "/users/away", &away).await;
+    let away = [("authorization", listed.as_str())];
     rig.sim.fault(FaultRule::new(FaultKind::Outage));
     // As many failures as there were answers, and it is known to be away.
     let mut tries = 0..5_000;
@@ -314,6 +315,11 @@ async fn a_token_used_in_every_kind_of_request_is_found_nowhere() {
         .put(&secret(REPO), &json!({"id": 1, "text": long}));
     rig.shelf
         .answer(&secret("/archive"), redirect("/elsewhere"));
+    // The simulator's clock stands still, so it would go on refusing everybody after so many wrong tokens.
+    rig.sim.set_switches(Switches {
+        failed_logins_per_minute: None,
+        ..rig.sim.switches()
+    });
     let callers = Callers::new(&rig);
     let access = Pages::default();
     let lines = LineWriter::new(access.clone(), 1 << 20);
