@@ -1,3 +1,5 @@
+//! Marks: what a write or an event covers, and what forgetting may not undo.
+
 use std::time::UNIX_EPOCH;
 
 use super::*;

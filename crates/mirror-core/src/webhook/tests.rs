@@ -1,3 +1,5 @@
+//! Deliveries: signed or not, repeated, too large, unreadable.
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! When GitHub counts as gone, and how it is let back.
+
 use super::*;
 
 const LIMITS: Limits = Limits {

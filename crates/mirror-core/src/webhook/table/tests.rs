@@ -1,3 +1,5 @@
+//! Which paths an event touches, over payloads of every kind.
+
 use std::collections::BTreeSet;
 
 use http::Method;
