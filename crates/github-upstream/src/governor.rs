@@ -2,7 +2,7 @@
 //!
 //! | module | what it is responsible for |
 //! |---|---|
-//! | `account` | the state machine (pure): [`Decision`] |
+//! | `account` | the state machine (pure): go, wait, or refuse, and why |
 //! | `minute` | points of the last minute (pure) |
 //! | `queue` | who is next (pure) |
 //! | `resource` | which bucket and how many points, before GitHub has said so (pure) |

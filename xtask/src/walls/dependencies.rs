@@ -71,6 +71,7 @@ struct Restricted {
 const STORES: &str = "where values live is the business of cache-backends";
 const DOOR: &str = "github-upstream is the only door to api.github.com";
 const FACES: &str = "only services and the simulator answer HTTP through a router";
+const TABLES: &str = "only services that keep what they have found have a database and jobs";
 const SETTINGS: &str = "configuration is read by service-runtime";
 
 const ROUTERS: &[&str] = &[
@@ -80,6 +81,7 @@ const ROUTERS: &[&str] = &[
     "discovery",
     SIMULATOR,
 ];
+const DATABASES: &[&str] = &["events-stats", "discovery"];
 const UPSTREAM: &[&str] = &["github-upstream"];
 const CACHES: &[&str] = &["cache-backends"];
 /// The library that others embed wraps their clients, and brings none along unasked.
@@ -161,6 +163,20 @@ const RESTRICTED: &[Restricted] = &[
         owners: ROUTERS,
         adapters: &[],
         why: FACES,
+    },
+    Restricted {
+        name: "sqlx",
+        features: &[],
+        owners: DATABASES,
+        adapters: &[],
+        why: TABLES,
+    },
+    Restricted {
+        name: "apalis",
+        features: &[],
+        owners: &["discovery"],
+        adapters: &[],
+        why: TABLES,
     },
     Restricted {
         name: "figment",

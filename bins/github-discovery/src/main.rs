@@ -1,0 +1,2 @@
+//! `github-discovery`: the command line of the library `discovery`.
+fn main() {}

@@ -1,0 +1,2 @@
+//! `github-events`: the command line of the library `events-stats`.
+fn main() {}

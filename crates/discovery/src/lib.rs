@@ -1,0 +1,1 @@
+//! The graph of GitHub developers and repositories, grown within the quota.
