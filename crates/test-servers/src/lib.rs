@@ -7,6 +7,7 @@
 //! | `redis` | one server: start, harm, start again |
 //! | `sentinel` | a primary, a replica, and sentinels that watch them |
 //! | `cluster` | a cluster whose slots can be moved |
+//! | `postgres` | one PostgreSQL server and its databases |
 //! | `network` | a proxy that stalls or delays what goes through |
 //! | `patience` | waiting for what another process does |
 //!
@@ -16,6 +17,7 @@
 mod cluster;
 mod network;
 mod patience;
+mod postgres;
 mod programs;
 mod redis;
 mod sentinel;
@@ -23,6 +25,7 @@ mod sentinel;
 pub use cluster::Cluster;
 pub use network::Network;
 pub use patience::until;
+pub use postgres::Postgres;
 pub use programs::{Kind, Programs};
 pub use redis::{Plan, Server, free_port};
 pub use sentinel::Sentinels;
