@@ -110,7 +110,9 @@ pub fn parse_event(json: &str) -> Result<Event, PageError> {
 fn parse(index: usize, raw: &str) -> Result<Event, PageError> {
     let read: Read<'_> =
         serde_json::from_str(raw).map_err(|source| PageError::NoEvent { index, source })?;
-    let id = read.id.parse().map_err(|_| PageError::NoId { index })?;
+    // Databases have no larger numbers; GitHub's are far below.
+    let id: i64 = read.id.parse().map_err(|_| PageError::NoId { index })?;
+    let id = u64::try_from(id).map_err(|_| PageError::NoId { index })?;
     Ok(Event {
         id: EventId(id),
         kind: read.kind,

@@ -9,17 +9,24 @@
 //! | [`rate`] | how often a repository has events, on average and in bursts (pure) |
 //! | [`policy`] | how long to wait between polls, under one budget for all (pure) |
 //! | [`poll`] | what one poll fetches, stores and reports (pure) |
+//! | [`name`] | `owner/name` in whatever form (pure) |
+//! | [`lease`] | which process polls a repository |
+//! | [`store`] | repositories, events, state of polls, in SQLite or PostgreSQL |
 //!
-//! Nothing in these modules reads a clock or the network: `now` is an argument.
+//! Nothing in the pure modules reads a clock or the network: `now` is an argument.
 
 pub mod event;
 pub mod gap;
+pub mod lease;
+pub mod name;
 pub mod policy;
 pub mod poll;
 pub mod rate;
 pub mod statistics;
+pub mod store;
 pub mod timestamp;
 pub mod window;
 
 pub use event::{Event, EventId};
+pub use name::FullName;
 pub use timestamp::Timestamp;

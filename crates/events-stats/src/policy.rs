@@ -37,6 +37,13 @@ impl Policy {
             Self::Budget => "budget",
         }
     }
+
+    /// Reads what [`as_str`](Self::as_str) wrote.
+    pub fn read(word: &str) -> Option<Self> {
+        [Self::Sqrt, Self::Average, Self::Fixed, Self::Budget]
+            .into_iter()
+            .find(|policy| policy.as_str() == word)
+    }
 }
 
 /// What is known of one repository that is to be polled.

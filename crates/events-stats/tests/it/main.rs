@@ -1,0 +1,5 @@
+//! The events monitor against real databases and GitHub's simulator.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod rig;
+mod store;
