@@ -1,0 +1,134 @@
+//! What is known, in one SQLite file or in PostgreSQL.
+//!
+//! GitHub's numeric ids are the keys, so a rename changes a column and nothing else. Every method is one
+//! transaction: after a crash it happened or it did not. All of them take `now`.
+//!
+//! | module | what it is responsible for |
+//! |---|---|
+//! | `database` | one way of talking to both databases |
+//! | `developers`, `repositories` | who and what is known, by GitHub's ids; when each is due |
+//! | `edges` | who follows, stars and owns what; passes that close what is gone |
+//! | `gaps` | what can never match, and why |
+//! | `runs` | the tasks: queued, claimed, finished |
+//! | `rates` | what GitHub said about each token's quota |
+
+use std::fmt;
+
+mod database;
+mod developers;
+mod edges;
+mod gaps;
+mod rates;
+mod repositories;
+mod runs;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use database::{Database, Dialect, Row, Statement, Value};
+pub(crate) use developers::{
+    Candidate, Developer, DeveloperDetail, DeveloperRecord, Known, SyncMark, SyncState, Upserted,
+};
+pub(crate) use edges::{Anchor, EdgeKind, Pass, PassEnd, PassResult, Side};
+pub(crate) use gaps::{Gap, GapReason, Relation, Subject};
+pub(crate) use rates::{Rate, RateSum};
+pub(crate) use repositories::{Repository, RepositoryFlags, RepositoryRecord};
+pub(crate) use runs::{
+    Cost, Finish, NewRun, Progress, Queued, Run, RunEnd, RunState, RunTarget, TaskName,
+};
+
+/// Why the store could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The address names no database.
+    #[error("the database's address is wrong: {0}")]
+    Url(&'static str),
+    /// It is not there, or lets nobody in.
+    #[error("failed to open {what}")]
+    Open {
+        what: String,
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The tables could not be brought up to date.
+    #[error("failed to bring the database's tables up to date")]
+    Migrate(#[source] sqlx::migrate::MigrateError),
+    /// A statement failed.
+    #[error("failed to use the database")]
+    Query(#[source] sqlx::Error),
+    /// Something there was not written by this program.
+    #[error("the database holds a value that is not known: {0}")]
+    Unknown(&'static str),
+}
+
+impl StoreError {
+    /// Two writers stood in each other's way; the same call may succeed now.
+    pub(crate) fn is_conflict(&self) -> bool {
+        let Self::Query(sqlx::Error::Database(error)) = self else {
+            return false;
+        };
+        // PostgreSQL: serialization failure, deadlock; SQLite: busy, and its extended forms.
+        matches!(
+            error.code().as_deref(),
+            Some("40001" | "40P01" | "5" | "261" | "517")
+        )
+    }
+}
+
+/// What is known. Clones share it.
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) database: Database,
+}
+
+impl Store {
+    /// Opens `sqlite:///abs/path`, a plain path or `postgres://...`, and brings its tables up to date.
+    ///
+    /// # Errors
+    /// When the address is wrong, or what it names cannot be used.
+    pub async fn open(url: &str, max_connections: u32) -> Result<Self, StoreError> {
+        let location = database::Location::parse(url)?;
+        let database = Database::open(&location, max_connections).await?;
+        Ok(Self { database })
+    }
+
+    /// Ends its connections; a SQLite file is left as one file.
+    pub async fn close(&self) {
+        self.database.close().await;
+    }
+
+    /// Whether the database answers.
+    pub(crate) async fn ping(&self) -> Result<(), StoreError> {
+        self.database.all(Statement::new("SELECT 1")).await?;
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store")
+            .field("dialect", &self.database.dialect())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Enums that are stored as words.
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub(crate) enum $name { $($(#[$doc])* $variant),+ }
+
+        impl $name {
+            pub(crate) const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            pub(crate) const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+
+            pub(crate) fn parse(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|known| known.as_str() == word)
+            }
+        }
+    };
+}
+pub(crate) use words;

@@ -1,0 +1,470 @@
+//! The tasks as the user sees them: queued once for each target, claimed by one worker at a time, never lost.
+//!
+//! A claim is a lease: whoever holds it renews it while it works. A worker that died lets it lapse, and the next
+//! claim takes the run over at its cursor. Writes of a holder whose lease was taken over change nothing.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::database::{Dialect, Row, Statement, Transaction};
+use super::{Store, StoreError, words};
+use crate::moment::Moment;
+
+words! {
+    /// What can be asked for.
+    TaskName {
+        FullProfileSync = "full_profile_sync",
+        FullRepositorySync = "full_repository_sync",
+        DiscoveryScraper = "discovery_scraper",
+    }
+}
+
+words! {
+    RunState {
+        Queued = "queued",
+        WaitingQuota = "waiting_quota",
+        Running = "running",
+        Done = "done",
+        Failed = "failed",
+        Dead = "dead",
+        Cancelled = "cancelled",
+    }
+}
+
+impl RunState {
+    pub(crate) const fn is_live(self) -> bool {
+        matches!(self, Self::Queued | Self::WaitingQuota | Self::Running)
+    }
+}
+
+/// What a task is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum RunTarget {
+    Developer(String),
+    Repository { owner: String, name: String },
+    Everything,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NewRun {
+    pub(crate) target: RunTarget,
+    /// Steps from the seed; tasks made by hand are seeds.
+    pub(crate) depth: i64,
+    pub(crate) run_after: Moment,
+}
+
+/// A task and how far it got.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Run {
+    pub(crate) id: Uuid,
+    pub(crate) target: RunTarget,
+    pub(crate) depth: i64,
+    pub(crate) state: RunState,
+    /// How often it was begun and had to be begun again because of an error.
+    pub(crate) attempt: i64,
+    pub(crate) run_after: Moment,
+    pub(crate) created_at: Moment,
+    pub(crate) started_at: Option<Moment>,
+    pub(crate) finished_at: Option<Moment>,
+    pub(crate) progress: Progress,
+    pub(crate) cost: Cost,
+    /// Where to go on, in the words of whoever runs it.
+    pub(crate) cursor: Option<String>,
+    pub(crate) error: Option<String>,
+    pub(crate) claimed_by: Option<String>,
+    pub(crate) lease_until: Option<Moment>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Progress {
+    pub(crate) page: i64,
+    /// `None` while nobody knows.
+    pub(crate) pages: Option<i64>,
+    pub(crate) items: i64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Cost {
+    pub(crate) requests: i64,
+    pub(crate) not_modified: i64,
+}
+
+/// What became of a wish for a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Queued {
+    New(Uuid),
+    /// The same target waits or runs already.
+    Already(Uuid),
+}
+
+impl Queued {
+    pub(crate) const fn id(&self) -> Uuid {
+        match self {
+            Self::New(id) | Self::Already(id) => *id,
+        }
+    }
+}
+
+/// How a holder lets go of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum RunEnd {
+    Done,
+    /// For good: GitHub does not know the target.
+    Failed(String),
+    /// Every attempt failed; somebody has to look at it.
+    Dead(String),
+    /// Once more later, with an attempt more.
+    Retry {
+        at: Moment,
+        error: String,
+    },
+    /// Once more when there is quota; that is no failed attempt.
+    WaitingQuota {
+        until: Moment,
+    },
+    /// Given back untouched, as by a worker that is told to stop.
+    Released {
+        at: Moment,
+    },
+}
+
+/// What happened to a run that somebody wanted to change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Finish {
+    Written,
+    /// It is no longer the caller's, or no longer in a state that allows it.
+    NotYours,
+    NotFound,
+}
+
+impl RunTarget {
+    pub(crate) const fn task(&self) -> TaskName {
+        match self {
+            Self::Developer(_) => TaskName::FullProfileSync,
+            Self::Repository { .. } => TaskName::FullRepositorySync,
+            Self::Everything => TaskName::DiscoveryScraper,
+        }
+    }
+
+    /// `login`, `owner/name`, or nothing.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Developer(login) => login.clone(),
+            Self::Repository { owner, name } => format!("{owner}/{name}"),
+            Self::Everything => String::new(),
+        }
+    }
+
+    fn parse(name: &str, target: String) -> Option<Self> {
+        Some(match TaskName::parse(name)? {
+            TaskName::FullProfileSync => Self::Developer(target),
+            TaskName::FullRepositorySync => {
+                let (owner, name) = target.split_once('/')?;
+                Self::Repository {
+                    owner: owner.to_owned(),
+                    name: name.to_owned(),
+                }
+            }
+            TaskName::DiscoveryScraper => Self::Everything,
+        })
+    }
+}
+
+const LIVE: &str = "state IN ('queued', 'waiting_quota', 'running')";
+
+impl Store {
+    /// Queues a run, unless the same target is queued, waiting or running: then that one is told.
+    pub(crate) async fn queue_run(&self, new: &NewRun, now: Moment) -> Result<Queued, StoreError> {
+        let mut transaction = self.database.begin().await?;
+        let queued = insert_run(&mut transaction, new, now).await?;
+        transaction.commit().await?;
+        Ok(queued)
+    }
+
+    /// Several at once: all of them, or none.
+    pub(crate) async fn queue_runs(
+        &self,
+        new: &[NewRun],
+        now: Moment,
+    ) -> Result<Vec<Queued>, StoreError> {
+        let mut transaction = self.database.begin().await?;
+        let mut queued = Vec::with_capacity(new.len());
+        for run in new {
+            queued.push(insert_run(&mut transaction, run, now).await?);
+        }
+        transaction.commit().await?;
+        Ok(queued)
+    }
+
+    pub(crate) async fn run(&self, id: Uuid) -> Result<Option<Run>, StoreError> {
+        let select = Statement::new("SELECT * FROM runs WHERE id = $1").bind(id.to_string());
+        let row = self.database.first(select).await?;
+        row.as_ref().map(run).transpose()
+    }
+
+    /// Takes the run that waits longest, or one whose holder died, for so long. Two callers never get the same.
+    pub(crate) async fn claim_next_run(
+        &self,
+        owner: &str,
+        lease: Duration,
+        now: Moment,
+    ) -> Result<Option<Run>, StoreError> {
+        let mut transaction = self.database.begin().await?;
+        let skip = match transaction.dialect() {
+            Dialect::Sqlite => "",
+            Dialect::Postgres => " FOR UPDATE SKIP LOCKED",
+        };
+        let select = Statement::new(format!(
+            "SELECT id FROM runs WHERE (state IN ('queued', 'waiting_quota') AND run_after <= $1) \
+             OR (state = 'running' AND lease_until <= $1) ORDER BY run_after, id LIMIT 1{skip}"
+        ));
+        let Some(row) = transaction.first(select.bind(now)).await? else {
+            return Ok(None);
+        };
+        let id = row.text("id")?;
+        let claimed = claim(&mut transaction, &id, owner, lease, now).await?;
+        transaction.commit().await?;
+        Ok(claimed)
+    }
+
+    /// Takes this run, if it may run now and nobody holds it.
+    pub(crate) async fn claim_run(
+        &self,
+        id: Uuid,
+        owner: &str,
+        lease: Duration,
+        now: Moment,
+    ) -> Result<Option<Run>, StoreError> {
+        let mut transaction = self.database.begin().await?;
+        let claimed = claim(&mut transaction, &id.to_string(), owner, lease, now).await?;
+        transaction.commit().await?;
+        Ok(claimed)
+    }
+
+    /// Writes how far a run got and holds it for so long again.
+    pub(crate) async fn renew_run(&self, held: &Run, until: Moment) -> Result<Finish, StoreError> {
+        let update = Statement::new(
+            "UPDATE runs SET lease_until = $3, progress_page = $4, progress_pages = $5, progress_items = $6, \
+             requests = $7, not_modified = $8, cursor = $9 WHERE id = $1 AND claimed_by = $2 AND state = 'running'",
+        )
+        .bind(held.id.to_string())
+        .bind(&held.claimed_by)
+        .bind(until)
+        .bind(held.progress.page)
+        .bind(held.progress.pages)
+        .bind(held.progress.items)
+        .bind(held.cost.requests)
+        .bind(held.cost.not_modified)
+        .bind(&held.cursor);
+        self.write_run(update).await
+    }
+
+    /// Lets go of a held run, with its progress, cost and cursor.
+    pub(crate) async fn finish_run(
+        &self,
+        held: &Run,
+        end: &RunEnd,
+        now: Moment,
+    ) -> Result<Finish, StoreError> {
+        let (state, run_after, error, attempts) = match end {
+            RunEnd::Done => (RunState::Done, None, None, 0),
+            RunEnd::Failed(error) => (RunState::Failed, None, Some(error), 0),
+            RunEnd::Dead(error) => (RunState::Dead, None, Some(error), 1),
+            RunEnd::Retry { at, error } => (RunState::Queued, Some(*at), Some(error), 1),
+            RunEnd::WaitingQuota { until } => (RunState::WaitingQuota, Some(*until), None, 0),
+            RunEnd::Released { at } => (RunState::Queued, Some(*at), None, 0),
+        };
+        let finished_at = (!state.is_live()).then_some(now);
+        let update = Statement::new(
+            "UPDATE runs SET state = $3, run_after = COALESCE($4, run_after), error = $5, attempt = attempt + $6, \
+             finished_at = $7, progress_page = $8, progress_pages = $9, progress_items = $10, requests = $11, \
+             not_modified = $12, cursor = $13, claimed_by = NULL, lease_until = NULL \
+             WHERE id = $1 AND claimed_by = $2 AND state = 'running'",
+        )
+        .bind(held.id.to_string())
+        .bind(&held.claimed_by)
+        .bind(state.as_str())
+        .bind(run_after)
+        .bind(error.cloned())
+        .bind(attempts)
+        .bind(finished_at)
+        .bind(held.progress.page)
+        .bind(held.progress.pages)
+        .bind(held.progress.items)
+        .bind(held.cost.requests)
+        .bind(held.cost.not_modified)
+        .bind(&held.cursor);
+        self.write_run(update).await
+    }
+
+    /// Ends a run that has not ended. Its holder learns it from the next renewal.
+    pub(crate) async fn cancel_run(&self, id: Uuid, now: Moment) -> Result<Finish, StoreError> {
+        let update = Statement::new(format!(
+            "UPDATE runs SET state = 'cancelled', finished_at = $2, claimed_by = NULL, lease_until = NULL \
+             WHERE id = $1 AND {LIVE}"
+        ));
+        let update = update.bind(id.to_string()).bind(now);
+        match self.write_run(update).await? {
+            Finish::NotYours if self.run(id).await?.is_none() => Ok(Finish::NotFound),
+            finish => Ok(finish),
+        }
+    }
+
+    /// Gives a dead letter another chance, from its cursor. If its target was queued again meanwhile, that one does it.
+    pub(crate) async fn requeue_run(&self, id: Uuid, now: Moment) -> Result<Finish, StoreError> {
+        let update = Statement::new(format!(
+            "UPDATE runs SET state = 'queued', attempt = 0, run_after = $2, finished_at = NULL, error = NULL \
+             WHERE id = $1 AND state = 'dead' AND NOT EXISTS (SELECT 1 FROM runs AS other \
+             WHERE other.name = runs.name AND other.target_key = runs.target_key AND other.{LIVE})"
+        ));
+        let update = update.bind(id.to_string()).bind(now);
+        match self.write_run(update).await? {
+            Finish::NotYours if self.run(id).await?.is_none() => Ok(Finish::NotFound),
+            finish => Ok(finish),
+        }
+    }
+
+    /// When the next run may be claimed, so that a worker knows how long to sleep.
+    pub(crate) async fn next_run_at(&self) -> Result<Option<Moment>, StoreError> {
+        let select = Statement::new(
+            "SELECT min(at) AS at FROM (SELECT min(run_after) AS at FROM runs WHERE state IN ('queued', 'waiting_quota') \
+             UNION ALL SELECT min(lease_until) FROM runs WHERE state = 'running') AS times",
+        );
+        match self.database.first(select).await? {
+            Some(row) => row.maybe_moment("at"),
+            None => Ok(None),
+        }
+    }
+
+    /// Runs in these states, newest first, and how many there are.
+    pub(crate) async fn runs_in(
+        &self,
+        states: &[RunState],
+        offset: i64,
+        limit: i64,
+    ) -> Result<(i64, Vec<Run>), StoreError> {
+        let words: Vec<String> = states
+            .iter()
+            .map(|state| format!("'{}'", state.as_str()))
+            .collect();
+        let within = format!("state IN ({})", words.join(", "));
+        let count = Statement::new(format!("SELECT count(*) AS runs FROM runs WHERE {within}"));
+        let count = match self.database.first(count).await? {
+            Some(row) => row.integer("runs")?,
+            None => 0,
+        };
+        let select = Statement::new(format!(
+            "SELECT * FROM runs WHERE {within} ORDER BY id DESC LIMIT $1 OFFSET $2"
+        ));
+        let rows = self.database.all(select.bind(limit).bind(offset)).await?;
+        let runs: Result<Vec<Run>, StoreError> = rows.iter().map(run).collect();
+        Ok((count, runs?))
+    }
+
+    async fn write_run(&self, update: Statement) -> Result<Finish, StoreError> {
+        let mut transaction = self.database.begin().await?;
+        let changed = transaction.execute(update).await?;
+        transaction.commit().await?;
+        Ok(if changed > 0 {
+            Finish::Written
+        } else {
+            Finish::NotYours
+        })
+    }
+}
+
+async fn insert_run(
+    transaction: &mut Transaction,
+    new: &NewRun,
+    now: Moment,
+) -> Result<Queued, StoreError> {
+    let id = run_id(now);
+    let target = new.target.text();
+    let key = target.to_lowercase();
+    let insert = Statement::new(format!(
+        "INSERT INTO runs (id, name, target, target_key, depth, state, run_after, created_at) \
+         VALUES ($1, $2, $3, $4, $5, 'queued', $6, $7) ON CONFLICT (name, target_key) WHERE {LIVE} DO NOTHING"
+    ))
+    .bind(id.to_string())
+    .bind(new.target.task().as_str())
+    .bind(target)
+    .bind(key.as_str())
+    .bind(new.depth)
+    .bind(new.run_after)
+    .bind(now);
+    if transaction.execute(insert).await? > 0 {
+        return Ok(Queued::New(id));
+    }
+    let select = Statement::new(format!(
+        "SELECT id FROM runs WHERE name = $1 AND target_key = $2 AND {LIVE}"
+    ));
+    let select = select.bind(new.target.task().as_str()).bind(key);
+    match transaction.first(select).await? {
+        Some(row) => Ok(Queued::Already(parse_id(&row.text("id")?)?)),
+        // It ended between the two statements.
+        None => Err(StoreError::Query(sqlx::Error::RowNotFound)),
+    }
+}
+
+/// Ids of runs sort by the time they were queued.
+fn run_id(now: Moment) -> Uuid {
+    let seconds = u64::try_from(now.seconds()).unwrap_or(0);
+    let nanoseconds = u32::try_from(now.milliseconds().rem_euclid(1_000)).unwrap_or(0) * 1_000_000;
+    let time = uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanoseconds);
+    Uuid::new_v7(time)
+}
+
+async fn claim(
+    transaction: &mut Transaction,
+    id: &str,
+    owner: &str,
+    lease: Duration,
+    now: Moment,
+) -> Result<Option<Run>, StoreError> {
+    let update = Statement::new(
+        "UPDATE runs SET state = 'running', claimed_by = $2, lease_until = $3, \
+         started_at = COALESCE(started_at, $4) WHERE id = $1 AND \
+         ((state IN ('queued', 'waiting_quota') AND run_after <= $4) OR (state = 'running' AND lease_until <= $4)) \
+         RETURNING *",
+    )
+    .bind(id)
+    .bind(owner)
+    .bind(now.after(lease))
+    .bind(now);
+    let row = transaction.first(update).await?;
+    row.as_ref().map(run).transpose()
+}
+
+fn parse_id(text: &str) -> Result<Uuid, StoreError> {
+    Uuid::parse_str(text).map_err(|_| StoreError::Unknown("the id of a run"))
+}
+
+fn run(row: &Row) -> Result<Run, StoreError> {
+    Ok(Run {
+        id: parse_id(&row.text("id")?)?,
+        target: RunTarget::parse(&row.text("name")?, row.text("target")?)
+            .ok_or(StoreError::Unknown("the target of a run"))?,
+        depth: row.integer("depth")?,
+        state: RunState::parse(&row.text("state")?)
+            .ok_or(StoreError::Unknown("the state of a run"))?,
+        attempt: row.integer("attempt")?,
+        run_after: row.moment("run_after")?,
+        created_at: row.moment("created_at")?,
+        started_at: row.maybe_moment("started_at")?,
+        finished_at: row.maybe_moment("finished_at")?,
+        progress: Progress {
+            page: row.integer("progress_page")?,
+            pages: row.maybe_integer("progress_pages")?,
+            items: row.integer("progress_items")?,
+        },
+        cost: Cost {
+            requests: row.integer("requests")?,
+            not_modified: row.integer("not_modified")?,
+        },
+        cursor: row.maybe_text("cursor")?,
+        error: row.maybe_text("error")?,
+        claimed_by: row.maybe_text("claimed_by")?,
+        lease_until: row.maybe_moment("lease_until")?,
+    })
+}

@@ -1,0 +1,177 @@
+use super::*;
+use crate::store::repositories::RepositoryRecord;
+
+async fn pass(
+    store: &Store,
+    kind: EdgeKind,
+    anchor: Anchor,
+    others: &[i64],
+    now: Moment,
+) -> PassResult {
+    let pass = store.begin_pass(kind, anchor).await.unwrap();
+    for page in others.chunks(2) {
+        store.append_page(&pass, page, now).await.unwrap();
+    }
+    store
+        .finish_pass(&pass, PassEnd::Complete, now)
+        .await
+        .unwrap()
+}
+
+async fn others(store: &Store, kind: EdgeKind, side: Side, id: i64) -> Vec<i64> {
+    let edges = store.edges_of(kind, side, &[id], 100).await.unwrap();
+    edges.into_iter().map(|(_, other)| other).collect()
+}
+
+#[tokio::test]
+async fn a_complete_pass_closes_what_it_did_not_see() {
+    let rig = sqlite().await;
+    let store = &rig.store;
+    let list = Anchor::To(1);
+    let first = pass(store, EdgeKind::Follows, list, &[2, 3, 4], at(0)).await;
+    assert_eq!((first.closed.len(), first.open), (0, 3));
+    let second = pass(store, EdgeKind::Follows, list, &[2, 4, 5], at(1)).await;
+    assert_eq!((second.closed, second.open), (vec![3], 3));
+    assert_eq!(
+        others(store, EdgeKind::Follows, Side::To, 1).await,
+        [2, 4, 5]
+    );
+    assert_eq!(
+        others(store, EdgeKind::Follows, Side::From, 3).await,
+        Vec::<i64>::new()
+    );
+    // Followed again.
+    let third = pass(store, EdgeKind::Follows, list, &[2, 3, 4, 5], at(2)).await;
+    assert_eq!(third.open, 4);
+    assert_eq!(store.counter("follows").await.unwrap(), 4);
+}
+
+#[tokio::test]
+async fn an_aborted_pass_closes_nothing() {
+    let rig = sqlite().await;
+    let store = &rig.store;
+    let list = Anchor::From(1);
+    pass(store, EdgeKind::Stars, list, &[2, 3], at(0)).await;
+    let aborted = store.begin_pass(EdgeKind::Stars, list).await.unwrap();
+    store.append_page(&aborted, &[2], at(1)).await.unwrap();
+    let result = store
+        .finish_pass(&aborted, PassEnd::Aborted, at(1))
+        .await
+        .unwrap();
+    assert_eq!((result.closed.len(), result.open), (0, 2));
+}
+
+#[tokio::test]
+async fn both_ends_may_be_read_at_once() {
+    let rig = sqlite().await;
+    let store = &rig.store;
+    // The followers of 1 are being read when 2, who has just followed, is read from the other end.
+    let followers = store
+        .begin_pass(EdgeKind::Follows, Anchor::To(1))
+        .await
+        .unwrap();
+    store.append_page(&followers, &[3], at(0)).await.unwrap();
+    pass(store, EdgeKind::Follows, Anchor::From(2), &[1], at(0)).await;
+    let result = store
+        .finish_pass(&followers, PassEnd::Complete, at(0))
+        .await
+        .unwrap();
+    assert_eq!((result.closed.len(), result.open), (0, 2));
+}
+
+#[tokio::test]
+async fn a_pass_begun_earlier_at_the_other_end_protects_what_it_sees_later() {
+    let rig = sqlite().await;
+    let store = &rig.store;
+    let following = store
+        .begin_pass(EdgeKind::Follows, Anchor::From(2))
+        .await
+        .unwrap();
+    let followers = store
+        .begin_pass(EdgeKind::Follows, Anchor::To(1))
+        .await
+        .unwrap();
+    store.append_page(&following, &[1], at(0)).await.unwrap();
+    let result = store
+        .finish_pass(&followers, PassEnd::Complete, at(0))
+        .await
+        .unwrap();
+    assert_eq!((result.closed.len(), result.open), (0, 1));
+}
+
+#[tokio::test]
+async fn a_page_stored_twice_doubles_nothing() {
+    let rig = sqlite().await;
+    let store = &rig.store;
+    let list = store
+        .begin_pass(EdgeKind::Follows, Anchor::From(1))
+        .await
+        .unwrap();
+    assert_eq!(
+        store.append_page(&list, &[2, 3, 2], at(0)).await.unwrap(),
+        [2, 3]
+    );
+    assert!(
+        store
+            .append_page(&list, &[2, 3], at(0))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(store.counter("follows").await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn whoever_gains_a_follower_is_due_unless_a_back_off_runs() {
+    let rig = sqlite().await;
+    let store = &rig.store;
+    for (id, back_off) in [(1, 0), (2, 86_400)] {
+        store
+            .upsert_developers(&[listed(id, &format!("d{id}"))], 0, at(0))
+            .await
+            .unwrap();
+        store
+            .mark_developer(id, &synced(at(0), 5_000, back_off))
+            .await
+            .unwrap();
+    }
+    pass(store, EdgeKind::Follows, Anchor::From(3), &[1, 2], at(10)).await;
+    let due = store.candidates(None, 10, at(10)).await.unwrap();
+    assert_eq!(due.iter().map(|due| due.github_id).collect::<Vec<_>>(), [1]);
+}
+
+#[tokio::test]
+async fn a_transferred_repository_has_one_owner() {
+    let rig = sqlite().await;
+    let store = &rig.store;
+    let record = |owner, full_name: &str| RepositoryRecord {
+        github_id: 10,
+        owner_github_id: owner,
+        name: "r".to_owned(),
+        full_name: full_name.to_owned(),
+        ..RepositoryRecord::default()
+    };
+    let watched = RepositoryRecord {
+        subscribers_count: Some(4),
+        ..record(1, "ada/r")
+    };
+    store.upsert_repositories(&[watched], at(0)).await.unwrap();
+    store
+        .upsert_repositories(&[record(2, "bob/r")], at(1))
+        .await
+        .unwrap();
+    assert_eq!(
+        others(store, EdgeKind::Owns, Side::From, 1).await,
+        Vec::<i64>::new()
+    );
+    assert_eq!(others(store, EdgeKind::Owns, Side::From, 2).await, [10]);
+    assert_eq!(store.counter("owns").await.unwrap(), 1);
+    assert_eq!(store.counter("repositories").await.unwrap(), 1);
+    let stored = store
+        .repository_by_full_name("BOB/R")
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(stored.record.subscribers_count, Some(4));
+    assert_eq!(stored.fetched_at, Some(at(0)));
+}

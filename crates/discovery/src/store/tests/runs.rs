@@ -1,0 +1,205 @@
+use super::*;
+
+const LEASE: Duration = Duration::from_secs(60);
+
+fn profile(login: &str, run_after: Moment) -> NewRun {
+    NewRun {
+        target: RunTarget::Developer(login.to_owned()),
+        depth: 0,
+        run_after,
+    }
+}
+
+async fn queue(store: &Store, login: &str) -> Queued {
+    store
+        .queue_run(&profile(login, at(0)), at(0))
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_target_is_queued_once_while_it_lives() {
+    let rig = sqlite().await;
+    let store = &rig.store;
+    let Queued::New(id) = queue(store, "Ada").await else {
+        panic!("it was not there");
+    };
+    assert_eq!(queue(store, "aDA").await, Queued::Already(id));
+    let held = store
+        .claim_run(id, "w", LEASE, at(0))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(queue(store, "ada").await, Queued::Already(id));
+    let until = at(100);
+    let end = RunEnd::WaitingQuota { until };
+    assert_eq!(
+        store.finish_run(&held, &end, at(1)).await.unwrap(),
+        Finish::Written
+    );
+    assert_eq!(queue(store, "ada").await, Queued::Already(id));
+    let held = store
+        .claim_run(id, "w", LEASE, until)
+        .await
+        .unwrap()
+        .unwrap();
+    store.finish_run(&held, &RunEnd::Done, until).await.unwrap();
+    assert!(matches!(queue(store, "ada").await, Queued::New(new) if new != id));
+    assert!(matches!(
+        store
+            .queue_run(
+                &NewRun {
+                    target: RunTarget::Everything,
+                    depth: 0,
+                    run_after: at(0)
+                },
+                at(0)
+            )
+            .await
+            .unwrap(),
+        Queued::New(_)
+    ));
+}
+
+#[tokio::test]
+async fn a_run_is_held_by_one_worker_and_taken_over_at_its_cursor() {
+    let rig = sqlite().await;
+    let store = &rig.store;
+    let id = queue(store, "ada").await.id();
+    let mut held = store
+        .claim_next_run("first", LEASE, at(0))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!((held.id, held.state), (id, RunState::Running));
+    assert_eq!(
+        store.claim_next_run("second", LEASE, at(59)).await.unwrap(),
+        None
+    );
+    held.cursor = Some("page 3".to_owned());
+    held.progress = Progress {
+        page: 3,
+        pages: Some(9),
+        items: 300,
+    };
+    held.cost = Cost {
+        requests: 3,
+        not_modified: 1,
+    };
+    assert_eq!(
+        store.renew_run(&held, at(100)).await.unwrap(),
+        Finish::Written
+    );
+    assert_eq!(
+        store.claim_next_run("second", LEASE, at(99)).await.unwrap(),
+        None
+    );
+    assert_eq!(store.next_run_at().await.unwrap(), Some(at(100)));
+    let taken = store
+        .claim_next_run("second", LEASE, at(100))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(taken.cursor.as_deref(), Some("page 3"));
+    assert_eq!((taken.progress, taken.cost), (held.progress, held.cost));
+    // The first comes back from the dead.
+    assert_eq!(
+        store.renew_run(&held, at(900)).await.unwrap(),
+        Finish::NotYours
+    );
+    assert_eq!(
+        store
+            .finish_run(&held, &RunEnd::Done, at(101))
+            .await
+            .unwrap(),
+        Finish::NotYours
+    );
+    assert_eq!(
+        store.run(id).await.unwrap().unwrap().state,
+        RunState::Running
+    );
+}
+
+#[tokio::test]
+async fn the_ends_of_a_run() {
+    let rig = sqlite().await;
+    let store = &rig.store;
+    let id = queue(store, "ada").await.id();
+    let retry = RunEnd::Retry {
+        at: at(50),
+        error: "GitHub answered 502".to_owned(),
+    };
+    let held = store
+        .claim_run(id, "w", LEASE, at(0))
+        .await
+        .unwrap()
+        .unwrap();
+    store.finish_run(&held, &retry, at(1)).await.unwrap();
+    let waiting = store.run(id).await.unwrap().unwrap();
+    assert_eq!(
+        (waiting.state, waiting.attempt, waiting.run_after),
+        (RunState::Queued, 1, at(50))
+    );
+    assert_eq!(store.claim_run(id, "w", LEASE, at(49)).await.unwrap(), None);
+    let held = store
+        .claim_run(id, "w", LEASE, at(50))
+        .await
+        .unwrap()
+        .unwrap();
+    let dead = RunEnd::Dead("GitHub answered 502".to_owned());
+    store.finish_run(&held, &dead, at(51)).await.unwrap();
+    let (count, letters) = store.runs_in(&[RunState::Dead], 0, 10).await.unwrap();
+    assert_eq!((count, letters[0].id, letters[0].attempt), (1, id, 2));
+    assert_eq!(letters[0].finished_at, Some(at(51)));
+    // Another run for the same target is enough.
+    let other = queue(store, "ada").await.id();
+    assert_eq!(
+        store.requeue_run(id, at(60)).await.unwrap(),
+        Finish::NotYours
+    );
+    assert_eq!(
+        store.cancel_run(other, at(60)).await.unwrap(),
+        Finish::Written
+    );
+    assert_eq!(
+        store.cancel_run(other, at(60)).await.unwrap(),
+        Finish::NotYours
+    );
+    assert_eq!(
+        store.requeue_run(id, at(61)).await.unwrap(),
+        Finish::Written
+    );
+    assert_eq!(
+        store.run(id).await.unwrap().unwrap().state,
+        RunState::Queued
+    );
+    assert_eq!(
+        store.cancel_run(uuid::Uuid::nil(), at(0)).await.unwrap(),
+        Finish::NotFound
+    );
+}
+
+#[tokio::test]
+async fn many_workers_never_hold_the_same_run() {
+    let rig = sqlite().await;
+    let logins: Vec<NewRun> = (0..20).map(|n| profile(&format!("d{n}"), at(0))).collect();
+    rig.store.queue_runs(&logins, at(0)).await.unwrap();
+    let mut workers = tokio::task::JoinSet::new();
+    for worker in 0..4 {
+        let store = rig.store.clone();
+        workers.spawn(async move {
+            let mut mine = Vec::new();
+            while let Some(run) = store
+                .claim_next_run(&worker.to_string(), LEASE, at(0))
+                .await
+                .unwrap()
+            {
+                mine.push(run.id);
+            }
+            mine
+        });
+    }
+    let all: Vec<_> = workers.join_all().await.concat();
+    let distinct: BTreeSet<_> = all.iter().collect();
+    assert_eq!((all.len(), distinct.len()), (20, 20));
+}
