@@ -29,7 +29,7 @@ pub(crate) use developers::{
     Candidate, Developer, DeveloperDetail, DeveloperRecord, Known, SyncMark, SyncState, Upserted,
 };
 pub(crate) use edges::{Anchor, EdgeKind, Pass, PassEnd, PassResult, Side};
-pub(crate) use gaps::{Gap, GapReason, Relation, Subject};
+pub(crate) use gaps::{Gap, Relation, Subject};
 pub(crate) use rates::{Rate, RateSum};
 pub(crate) use repositories::{Repository, RepositoryFlags, RepositoryRecord};
 pub(crate) use runs::{

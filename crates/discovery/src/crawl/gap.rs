@@ -13,7 +13,6 @@ pub(crate) enum GapReason {
 
 impl GapReason {
     /// Every reason.
-    #[cfg(test)]
     pub(crate) const ALL: [Self; 3] =
         [Self::UpstreamLimit, Self::DeletedAccounts, Self::NotFetched];
 
@@ -24,6 +23,10 @@ impl GapReason {
             Self::DeletedAccounts => "deleted_accounts",
             Self::NotFetched => "not_fetched",
         }
+    }
+
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.as_str() == word)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::database::Statement;
 use super::{Store, StoreError, words};
+use crate::crawl::gap::GapReason;
 use crate::moment::Moment;
 
 words! {
@@ -17,18 +18,6 @@ words! {
         Repositories = "repositories",
         Starred = "starred_repositories",
         Stargazers = "stargazers",
-    }
-}
-
-words! {
-    /// Why a list is shorter, or longer, than GitHub counts it.
-    GapReason {
-        /// GitHub shows no more than so many.
-        UpstreamLimit = "upstream_limit",
-        /// Accounts that are counted and not listed.
-        DeletedAccounts = "deleted_accounts",
-        /// A limit of ours.
-        NotFetched = "not_fetched",
     }
 }
 

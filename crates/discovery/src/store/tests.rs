@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use super::developers::{DeveloperDetail, DeveloperRecord, Known, SyncMark, SyncState};
 use super::*;
+use crate::crawl::gap::GapReason;
 use crate::moment::Moment;
 
 mod edges;
