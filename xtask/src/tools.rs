@@ -1,11 +1,13 @@
 //! Throw-away copies of what the tests need, under `target/tools`: real API clients and GitHub's OpenAPI description;
-//! and the machine's Redis and PostgreSQL, a Valkey server, Prometheus and Chromium, which tests start by themselves.
+//! the machine's Redis and PostgreSQL, a Valkey server, Schemathesis, Prometheus and Chromium, which tests start by
+//! themselves.
 //!
 //! Versions are pinned in `xtask/clients`. Each tool folder carries a stamp with the pins it was made from; while the
 //! stamp matches, nothing is done. A tool that cannot be had is an error that says how to get it, never a skip.
 
 mod observing;
 mod postgres;
+mod schemathesis;
 mod valkey;
 
 use std::ffi::OsString;
@@ -74,6 +76,7 @@ pub(crate) fn ready(workspace: &Workspace) -> Result<Tools, String> {
     ];
     variables.extend(redis);
     variables.push(("VALKEY_SERVER", valkey::server(workspace)?.into()));
+    variables.push(("SCHEMATHESIS", schemathesis::program(workspace)?.into()));
     variables.extend(observing::programs()?);
     variables.push(("POSTGRES_BIN_DIR", postgres::programs()?.into()));
     if let Some(data) = shared_data(&workspace.root) {

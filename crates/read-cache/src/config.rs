@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use service_runtime::Secret;
 use service_runtime::config::{Alias, Spec};
-use service_runtime::logs::Format;
+use service_runtime::settings::{ClientSettings, ListenerSettings, LogSettings};
 
 mod check;
 mod docs;
@@ -27,19 +27,12 @@ pub struct Config {
     pub admin_token: Secret,
     pub drain_seconds: u64,
     pub drain_grace_seconds: u64,
-    pub log: LogConfig,
+    pub log: LogSettings,
     pub cache: CacheConfig,
     pub master: MasterConfig,
     pub lease: LeaseConfig,
-    pub upstream_http: UpstreamHttpConfig,
-    pub limits: LimitsConfig,
-}
-
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LogConfig {
-    pub format: Format,
-    pub level: String,
+    pub upstream_http: ClientSettings,
+    pub limits: ListenerSettings,
 }
 
 /// How long copies live, and how long a client may wait.
@@ -82,24 +75,6 @@ pub struct LeaseConfig {
     pub servers: Vec<Secret>,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct UpstreamHttpConfig {
-    pub connect_timeout_seconds: u64,
-    pub response_timeout_seconds: u64,
-    pub body_idle_timeout_seconds: u64,
-    pub ca_file: Option<PathBuf>,
-}
-
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LimitsConfig {
-    pub max_header_bytes: usize,
-    pub header_read_timeout_seconds: u64,
-    pub max_connections: usize,
-    pub max_in_flight: usize,
-}
-
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -111,21 +86,12 @@ impl Default for Config {
             admin_token: Secret::default(),
             drain_seconds: 30,
             drain_grace_seconds: 0,
-            log: LogConfig::default(),
+            log: LogSettings::default(),
             cache: CacheConfig::default(),
             master: MasterConfig::default(),
             lease: LeaseConfig::default(),
-            upstream_http: UpstreamHttpConfig::default(),
-            limits: LimitsConfig::default(),
-        }
-    }
-}
-
-impl Default for LogConfig {
-    fn default() -> Self {
-        Self {
-            format: Format::Text,
-            level: "info".to_owned(),
+            upstream_http: ClientSettings::default(),
+            limits: ListenerSettings::default(),
         }
     }
 }
@@ -169,28 +135,6 @@ impl Default for LeaseConfig {
         Self {
             ttl_milliseconds: 30_000,
             servers: Vec::new(),
-        }
-    }
-}
-
-impl Default for UpstreamHttpConfig {
-    fn default() -> Self {
-        Self {
-            connect_timeout_seconds: 5,
-            response_timeout_seconds: 10,
-            body_idle_timeout_seconds: 30,
-            ca_file: None,
-        }
-    }
-}
-
-impl Default for LimitsConfig {
-    fn default() -> Self {
-        Self {
-            max_header_bytes: 64 << 10,
-            header_read_timeout_seconds: 10,
-            max_connections: 10_000,
-            max_in_flight: 10_000,
         }
     }
 }

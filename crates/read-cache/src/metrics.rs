@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use cache_backends::{BreakerState, RedisConnection, StoreError};
 use github_upstream::{SharedLedger, UpstreamEvent};
-use http::{Method, StatusCode};
 use service_runtime::Metrics;
 use service_runtime::metrics::opentelemetry::KeyValue;
 use service_runtime::metrics::{CounterFamily, HistogramFamily, Labels};
@@ -17,24 +16,10 @@ use crate::node::KeyNode;
 use crate::refresh::Freshness;
 use crate::upstream::SharedClock;
 
-/// Upper ends of the latency buckets, in seconds.
-const LATENCY_BUCKETS: &[f64] = &[
-    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
-    1.0, 2.5, 5.0, 10.0,
-];
-
 /// Upper ends of the buckets for whole refreshes, in seconds.
 const REFRESH_BUCKETS: &[f64] = &[
     0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0,
 ];
-
-/// How a request was answered, in one word for metrics and logs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Told {
-    /// The route template, or `proxy`.
-    pub(crate) route: &'static str,
-    pub(crate) outcome: &'static str,
-}
 
 /// How a refresh ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,24 +45,6 @@ impl RefreshEnd {
             Self::Held => "held",
             Self::Failed(cause) => cause.as_str(),
         }
-    }
-}
-
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct Request {
-    told: Told,
-    method: &'static str,
-    status: u16,
-}
-
-impl Labels for Request {
-    fn attributes(&self) -> Vec<KeyValue> {
-        vec![
-            KeyValue::new("route", self.told.route),
-            KeyValue::new("outcome", self.told.outcome),
-            KeyValue::new("method", self.method),
-            KeyValue::new("status", i64::from(self.status)),
-        ]
     }
 }
 
@@ -112,24 +79,8 @@ impl Labels for Word {
     }
 }
 
-/// The method label; anything else is one value, because clients invent methods.
-fn method_label(method: &Method) -> &'static str {
-    match method.as_str() {
-        "GET" => "GET",
-        "HEAD" => "HEAD",
-        "POST" => "POST",
-        "PUT" => "PUT",
-        "PATCH" => "PATCH",
-        "DELETE" => "DELETE",
-        "OPTIONS" => "OPTIONS",
-        _ => "other",
-    }
-}
-
 /// The instruments of a read cache.
 pub(crate) struct Instruments {
-    requests: CounterFamily<Request>,
-    latency: HistogramFamily<Route>,
     refreshes: CounterFamily<Refresh>,
     gathering: HistogramFamily<Route>,
     upstream: CounterFamily<Word>,
@@ -139,15 +90,6 @@ pub(crate) struct Instruments {
 impl Instruments {
     pub(crate) fn new(metrics: &Metrics) -> Self {
         Self {
-            requests: metrics.counters(
-                "http_request_total",
-                "Requests answered, by route and how the answer was made.",
-            ),
-            latency: metrics.histograms(
-                "request_latency_seconds",
-                "Time from a request's head to the head of its answer.",
-                LATENCY_BUCKETS,
-            ),
             refreshes: metrics.counters(
                 "github_read_cache_refreshes_total",
                 "Attempts to refresh a key, by how they ended.",
@@ -166,23 +108,6 @@ impl Instruments {
                 "Operations of the master cache that failed.",
             ),
         }
-    }
-
-    pub(crate) fn answered(
-        &self,
-        told: Told,
-        method: &Method,
-        status: StatusCode,
-        elapsed: Duration,
-    ) {
-        let labels = Request {
-            told,
-            method: method_label(method),
-            status: status.as_u16(),
-        };
-        self.requests.add(&labels, 1);
-        self.latency
-            .record(&Route(told.route), elapsed.as_secs_f64());
     }
 
     pub(crate) fn refreshed(&self, kind: Kind, end: RefreshEnd) {

@@ -8,8 +8,8 @@ use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
 use crate::failure::{Cause, PROBE_INTERVAL};
-use crate::metrics::Told;
 use crate::node::{Failure, Unserved};
+use service_runtime::front::Told;
 
 /// Why the read cache answers by itself.
 #[derive(Debug)]

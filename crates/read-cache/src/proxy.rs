@@ -14,10 +14,10 @@ use http::{HeaderValue, Method, Request, Response, Uri, Version};
 use http_body::Body as _;
 use tower_service::Service;
 
-use crate::metrics::Told;
 use crate::problem::Problem;
 use crate::routes::CACHE_NAME;
 use crate::service::Shared;
+use service_runtime::front::Told;
 
 const ROUTE: &str = "proxy";
 

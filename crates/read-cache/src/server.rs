@@ -28,12 +28,7 @@ impl Server {
         Ok(Self {
             cache,
             listener: Listener::tcp(SocketAddr::new(config.listen, config.port))?,
-            limits: Limits {
-                max_connections: config.limits.max_connections,
-                max_header_bytes: config.limits.max_header_bytes,
-                header_read_timeout: Duration::from_secs(config.limits.header_read_timeout_seconds),
-                ..Limits::default()
-            },
+            limits: config.limits.limits(),
             grace: Duration::from_secs(config.drain_grace_seconds),
             limit: Duration::from_secs(config.drain_seconds),
         })

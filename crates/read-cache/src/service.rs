@@ -7,12 +7,10 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use cache_backends::{MemoryLimits, MemoryStore, SharedChange};
 use github_conditional::{
     Conditional, ConditionalLayer, Entry, Fingerprint, FingerprintKey, Options,
@@ -21,13 +19,12 @@ use github_upstream::{
     BaseUrl, BaseUrlError, CallerId, Upstream, UpstreamEvent, UpstreamOptions, WallClock,
 };
 use http::{Request, Response};
-use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
-use service_runtime::logs::{Access, AccessLog, Field};
+use service_runtime::front::{Front, PlacedBody};
+use service_runtime::logs::AccessLog;
 use service_runtime::{Clock, Metrics, Readiness, Shutdown};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -36,7 +33,7 @@ use crate::gather::Gatherer;
 use crate::keeper::{Keeper, Tools};
 use crate::key::keys_of;
 use crate::master::{Master, MasterProblem};
-use crate::metrics::{Instruments, Told, gauges};
+use crate::metrics::{Instruments, gauges};
 use crate::node::{Called, KeyNode, Patience};
 use crate::problem::Problem;
 use crate::routes;
@@ -107,9 +104,7 @@ pub(crate) struct Shared {
     /// How long clients and caches between may keep a copy.
     pub(crate) max_age: http::HeaderValue,
     instruments: Arc<Instruments>,
-    access_log: Option<AccessLog>,
-    in_flight: Arc<AtomicUsize>,
-    max_in_flight: usize,
+    front: Front,
     gatherer: Gatherer,
     limits: crate::config::CacheConfig,
 }
@@ -161,6 +156,12 @@ impl ReadCache {
         let by_name = nodes.iter().enumerate();
         let by_name = by_name.map(|(at, node)| (node.key.name.clone(), at));
         let max_age = format!("public, max-age={}", config.cache.master_ttl().as_secs());
+        let front = Front::new(
+            &parts.metrics,
+            parts.access_log,
+            parts.clock,
+            config.limits.max_in_flight,
+        );
         let shared = Arc::new(Shared {
             by_name: by_name.collect(),
             orgs: config.orgs.clone(),
@@ -182,9 +183,7 @@ impl ReadCache {
             max_age: http::HeaderValue::try_from(max_age)
                 .unwrap_or(http::HeaderValue::from_static("public")),
             instruments,
-            access_log: parts.access_log,
-            in_flight: Arc::default(),
-            max_in_flight: config.limits.max_in_flight,
+            front,
             limits: config.cache.clone(),
             nodes,
         });
@@ -329,107 +328,25 @@ impl fmt::Debug for Parts {
 #[derive(Clone, Debug)]
 pub struct ReadCacheService(ReadCache);
 
-type Answer = Result<Response<PlacedBody>, Infallible>;
+type Answer = Result<Response<PlacedBody<Body>>, Infallible>;
 
 impl hyper::service::Service<Request<Incoming>> for ReadCacheService {
-    type Response = Response<PlacedBody>;
+    type Response = Response<PlacedBody<Body>>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let ReadCache { shared, router } = self.0.clone();
-        Box::pin(async move { Ok(answer(&shared, router, request).await) })
-    }
-}
-
-/// The life of one request: a place, the router, the log line and the metrics.
-async fn answer(
-    shared: &Shared,
-    mut router: Router,
-    request: Request<Incoming>,
-) -> Response<PlacedBody> {
-    let (started, at) = (Instant::now(), shared.clock.now());
-    let (method, uri) = (request.method().clone(), request.uri().clone());
-    let place = Place::take(&shared.in_flight, shared.max_in_flight);
-    let answer = if place.is_some() {
-        match router.call(request.map(Body::new)).await {
-            Ok(answer) => answer,
-            Err(never) => match never {},
-        }
-    } else {
-        Problem::Overloaded.answer("any")
-    };
-    let told = answer.extensions().get::<Told>().copied().unwrap_or(Told {
-        route: "page",
-        outcome: "made-here",
-    });
-    let elapsed = started.elapsed();
-    shared
-        .instruments
-        .answered(told, &method, answer.status(), elapsed);
-    if let Some(log) = &shared.access_log {
-        let id = answer.headers().get(crate::problem::REQUEST_ID);
-        let id = id.and_then(|id| id.to_str().ok()).unwrap_or("none");
-        log.write(&Access {
-            at,
-            method: method.as_str(),
-            label: told.outcome,
-            // The path, never the query: it may hold anything.
-            url: &uri.path(),
-            extra: &[
-                ("status", Field::Count(u64::from(answer.status().as_u16()))),
-                ("route", Field::Text(&told.route)),
-                ("request_id", Field::Text(&id)),
-                ("duration_seconds", Field::Seconds(elapsed.as_secs_f64())),
-            ],
-        });
-    }
-    answer.map(|body| PlacedBody {
-        body,
-        _place: place,
-    })
-}
-
-/// One request's place among those in flight.
-#[derive(Debug)]
-struct Place(Arc<AtomicUsize>);
-
-impl Place {
-    fn take(in_flight: &Arc<AtomicUsize>, most: usize) -> Option<Self> {
-        let place = Self(Arc::clone(in_flight));
-        (in_flight.fetch_add(1, Ordering::Relaxed) < most).then_some(place)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// A body that keeps its request's place until it has gone out.
-#[derive(Debug)]
-pub struct PlacedBody {
-    body: Body,
-    _place: Option<Place>,
-}
-
-impl http_body::Body for PlacedBody {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let ReadCache { shared, mut router } = self.0.clone();
+        Box::pin(async move {
+            let routes = async move |request: Request<Incoming>| match router
+                .call(request.map(Body::new))
+                .await
+            {
+                Ok(answer) => answer,
+                Err(never) => match never {},
+            };
+            let refused = || Problem::Overloaded.answer("any");
+            Ok(shared.front.answer(request, routes, refused).await)
+        })
     }
 }

@@ -12,14 +12,17 @@ pub mod config;
 pub mod drain;
 pub mod exit;
 pub mod export;
+pub mod front;
 pub mod listener;
 pub mod logs;
 pub mod metrics;
 pub mod notify;
 pub mod secret;
+pub mod settings;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use drain::{Drain, DrainReport, Readiness, Shutdown};
 pub use exit::Failure;
+pub use front::Front;
 pub use metrics::Metrics;
 pub use secret::Secret;

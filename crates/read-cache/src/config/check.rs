@@ -100,29 +100,9 @@ impl Config {
                 "master.write_timeout_milliseconds",
                 master.write_timeout_milliseconds,
             ),
-            (
-                "upstream_http.connect_timeout_seconds",
-                http.connect_timeout_seconds,
-            ),
-            (
-                "upstream_http.response_timeout_seconds",
-                http.response_timeout_seconds,
-            ),
-            (
-                "upstream_http.body_idle_timeout_seconds",
-                http.body_idle_timeout_seconds,
-            ),
-            (
-                "limits.max_header_bytes",
-                self.limits.max_header_bytes as u64,
-            ),
-            (
-                "limits.header_read_timeout_seconds",
-                self.limits.header_read_timeout_seconds,
-            ),
-            ("limits.max_connections", self.limits.max_connections as u64),
-            ("limits.max_in_flight", self.limits.max_in_flight as u64),
         ];
+        let of_all_services = http.positive().into_iter().chain(self.limits.positive());
+        let positive: Vec<_> = positive.into_iter().chain(of_all_services).collect();
         if let Some((key, _)) = positive.iter().find(|(_, value)| *value == 0) {
             return problem(key, "must be at least 1");
         }

@@ -14,11 +14,11 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use http_body::{Frame, SizeHint};
 
-use crate::metrics::Told;
 use crate::node::{Detail, Served};
 use crate::refresh::Freshness;
 use crate::routes::CACHE_NAME;
 use crate::service::Shared;
+use service_runtime::front::Told;
 
 /// How many elements the whole list has.
 const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");

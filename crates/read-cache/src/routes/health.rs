@@ -9,10 +9,10 @@ use utoipa::ToSchema;
 
 use super::Cache;
 use super::answer::JSON;
-use crate::metrics::Told;
 use crate::problem::Problem;
 use crate::refresh::Freshness;
 use crate::service::Shared;
+use service_runtime::front::Told;
 
 /// Whether the process has something to serve.
 #[derive(Debug, Serialize, ToSchema)]
