@@ -2,12 +2,11 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use service_runtime::Secret;
 use service_runtime::config::{Alias, Setting, Spec};
-use service_runtime::logs::Format;
+use service_runtime::settings::{ClientSettings, ListenerSettings, LogSettings};
 
 mod check;
 mod docs;
@@ -24,7 +23,7 @@ pub struct Config {
     pub upstream: String,
     pub drain_seconds: u64,
     pub drain_grace_seconds: u64,
-    pub log: LogConfig,
+    pub log: LogSettings,
     pub database: DatabaseConfig,
     pub github: GithubConfig,
     pub discovery: DiscoveryConfig,
@@ -32,15 +31,8 @@ pub struct Config {
     pub worker: WorkerConfig,
     pub api: ApiConfig,
     pub cache: CacheConfig,
-    pub upstream_http: UpstreamHttpConfig,
-    pub limits: LimitsConfig,
-}
-
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LogConfig {
-    pub format: Format,
-    pub level: String,
+    pub upstream_http: ClientSettings,
+    pub limits: ListenerSettings,
 }
 
 /// Where what is known is kept.
@@ -60,6 +52,7 @@ pub struct GithubConfig {
     pub tokens: Secret,
     pub stop_threshold: u32,
     pub quota_share: f64,
+    pub max_body_bytes: usize,
 }
 
 /// How far and how fast the graph grows.
@@ -118,25 +111,6 @@ pub struct CacheConfig {
     pub max_memory_bytes: u64,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct UpstreamHttpConfig {
-    pub connect_timeout_seconds: u64,
-    pub response_timeout_seconds: u64,
-    pub body_idle_timeout_seconds: u64,
-    pub max_body_bytes: usize,
-    pub ca_file: Option<PathBuf>,
-}
-
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LimitsConfig {
-    pub max_header_bytes: usize,
-    pub header_read_timeout_seconds: u64,
-    pub max_connections: usize,
-    pub max_in_flight: usize,
-}
-
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -144,7 +118,7 @@ impl Default for Config {
             upstream: "https://api.github.com".to_owned(),
             drain_seconds: 30,
             drain_grace_seconds: 0,
-            log: LogConfig::default(),
+            log: LogSettings::default(),
             database: DatabaseConfig::default(),
             github: GithubConfig::default(),
             discovery: DiscoveryConfig::default(),
@@ -152,17 +126,8 @@ impl Default for Config {
             worker: WorkerConfig::default(),
             api: ApiConfig::default(),
             cache: CacheConfig::default(),
-            upstream_http: UpstreamHttpConfig::default(),
-            limits: LimitsConfig::default(),
-        }
-    }
-}
-
-impl Default for LogConfig {
-    fn default() -> Self {
-        Self {
-            format: Format::Text,
-            level: "info".to_owned(),
+            upstream_http: ClientSettings::default(),
+            limits: ListenerSettings::default(),
         }
     }
 }
@@ -184,6 +149,7 @@ impl Default for GithubConfig {
             tokens: Secret::default(),
             stop_threshold: 25,
             quota_share: 1.0,
+            max_body_bytes: 16 << 20,
         }
     }
 }
@@ -246,35 +212,6 @@ impl Default for CacheConfig {
             max_disk_bytes: 2 << 30,
             max_memory_bytes: 64 << 20,
         }
-    }
-}
-
-impl Default for UpstreamHttpConfig {
-    fn default() -> Self {
-        Self {
-            connect_timeout_seconds: 5,
-            response_timeout_seconds: 10,
-            body_idle_timeout_seconds: 30,
-            max_body_bytes: 16 << 20,
-            ca_file: None,
-        }
-    }
-}
-
-impl Default for LimitsConfig {
-    fn default() -> Self {
-        Self {
-            max_header_bytes: 64 << 10,
-            header_read_timeout_seconds: 10,
-            max_connections: 10_000,
-            max_in_flight: 1_000,
-        }
-    }
-}
-
-impl DiscoveryConfig {
-    pub(crate) fn user_max_age(&self) -> Duration {
-        Duration::from_secs(self.user_max_age_seconds)
     }
 }
 
@@ -372,7 +309,7 @@ mod tests {
             (discovery.max_depth, discovery.max_users),
             (Some(2), Some(100))
         );
-        assert_eq!(discovery.user_max_age(), Duration::from_secs(3 * 86_400));
+        assert_eq!(discovery.user_max_age_seconds, 3 * 86_400);
         assert_eq!(
             (config.retry.max_attempts, config.retry.base_milliseconds),
             (9, 10)

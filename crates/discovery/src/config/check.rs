@@ -48,7 +48,7 @@ impl Config {
     }
 
     fn check_positive(&self) -> Result<(), ConfigProblem> {
-        let (api, http) = (&self.api, &self.upstream_http);
+        let api = &self.api;
         let positive = [
             (
                 "database.max_connections",
@@ -77,32 +77,19 @@ impl Config {
                 u64::from(api.failed_logins_per_minute),
             ),
             ("cache.max_disk_bytes", self.cache.max_disk_bytes),
+            ("github.max_body_bytes", self.github.max_body_bytes as u64),
             ("cache.max_memory_bytes", self.cache.max_memory_bytes),
-            (
-                "upstream_http.connect_timeout_seconds",
-                http.connect_timeout_seconds,
-            ),
-            (
-                "upstream_http.response_timeout_seconds",
-                http.response_timeout_seconds,
-            ),
-            (
-                "upstream_http.body_idle_timeout_seconds",
-                http.body_idle_timeout_seconds,
-            ),
-            ("upstream_http.max_body_bytes", http.max_body_bytes as u64),
-            (
-                "limits.max_header_bytes",
-                self.limits.max_header_bytes as u64,
-            ),
-            (
-                "limits.header_read_timeout_seconds",
-                self.limits.header_read_timeout_seconds,
-            ),
-            ("limits.max_connections", self.limits.max_connections as u64),
-            ("limits.max_in_flight", self.limits.max_in_flight as u64),
         ];
-        match positive.iter().find(|(_, value)| *value == 0) {
+        let shared = self
+            .limits
+            .positive()
+            .into_iter()
+            .chain(self.upstream_http.positive());
+        match positive
+            .into_iter()
+            .chain(shared)
+            .find(|(_, value)| *value == 0)
+        {
             Some((key, _)) => problem(key, "must not be 0"),
             None => Ok(()),
         }
@@ -135,24 +122,18 @@ impl Config {
                 "api.password_cache_seconds",
                 self.api.password_cache_seconds,
             ),
-            (
-                "upstream_http.connect_timeout_seconds",
-                self.upstream_http.connect_timeout_seconds,
-            ),
-            (
-                "upstream_http.response_timeout_seconds",
-                self.upstream_http.response_timeout_seconds,
-            ),
-            (
-                "upstream_http.body_idle_timeout_seconds",
-                self.upstream_http.body_idle_timeout_seconds,
-            ),
-            (
-                "limits.header_read_timeout_seconds",
-                self.limits.header_read_timeout_seconds,
-            ),
         ];
-        match times.iter().find(|(_, seconds)| *seconds > LONGEST_SECONDS) {
+        let shared = self.upstream_http.positive();
+        let header = (
+            "limits.header_read_timeout_seconds",
+            self.limits.header_read_timeout_seconds,
+        );
+        match times
+            .into_iter()
+            .chain(shared)
+            .chain([header])
+            .find(|(_, seconds)| *seconds > LONGEST_SECONDS)
+        {
             Some((key, _)) => problem(key, "must be at most ten years"),
             None => Ok(()),
         }
