@@ -7,7 +7,6 @@ use std::time::Duration;
 use fred::clients::Client;
 use fred::error::{Error, ErrorKind};
 use fred::interfaces::{ClientLike, EventInterface};
-use fred::types::Builder;
 use fred::types::config::{
     ClusterDiscoveryPolicy, Config, ConnectionConfig, Options, ReconnectPolicy, Server,
     ServerConfig, TlsConfig, TlsHostMapping, UnresponsiveConfig,
@@ -15,8 +14,8 @@ use fred::types::config::{
 use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio::sync::Notify;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -38,7 +37,7 @@ pub(crate) type Commands = fred::clients::WithOptions<Client>;
 /// A client that connects by itself; dropping it closes the connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    client: Client,
+    clients: watch::Receiver<Client>,
     line: Arc<Line>,
     _keeper: AbortOnDrop,
 }
@@ -82,17 +81,18 @@ impl Connection {
             silence: Silence::new(options.unresponsive_after, scope),
             given_up: Notify::new(),
         });
-        let client = client(server, options)?;
-        let keeper = keep(client.clone(), Arc::clone(&line), counters);
+        let plan = Plan::new(server, options)?;
+        let (sender, clients) = watch::channel(plan.client(&[]));
+        let keeper = keep(plan, sender, Arc::clone(&line), counters);
         Ok(Self {
-            client,
+            clients,
             line,
             _keeper: AbortOnDrop::spawn(keeper),
         })
     }
 
     pub(crate) fn is_up(&self) -> bool {
-        self.line.is_up.load(Ordering::Relaxed) && self.client.is_connected()
+        self.line.is_up.load(Ordering::Relaxed) && self.clients.borrow().is_connected()
     }
 
     /// Runs a command about the key `name` that fails after `timeout`, and at once when the connection breaks.
@@ -103,7 +103,7 @@ impl Connection {
         command: impl FnOnce(Commands) -> F,
     ) -> Result<T, Error> {
         let asked = Instant::now();
-        let asking = command(self.client.with_options(&Options {
+        let asking = command(self.client().with_options(&Options {
             timeout: Some(timeout),
             // MOVED is followed. ASK is not: fred 10.1 sends ASKING to the new node and the command to the old one,
             // which asks again; out of attempts it would close all connections, out of redirections it only fails.
@@ -130,8 +130,13 @@ impl Connection {
         answer
     }
 
-    pub(crate) fn client(&self) -> &Client {
-        &self.client
+    pub(crate) fn client(&self) -> Client {
+        self.clients.borrow().clone()
+    }
+
+    /// The client of now, and those that take its place.
+    pub(crate) fn clients(&self) -> watch::Receiver<Client> {
+        self.clients.clone()
     }
 }
 
@@ -146,17 +151,28 @@ impl Drop for Router {
 
 /// Connects, and connects anew whenever fred gives up: it takes some answers for final that are not, such as a server
 /// that is being reconfigured.
-async fn keep(client: Client, line: Arc<Line>, counters: Arc<Counters>) {
+///
+/// Each time with a new client: fred counts the commands that wait for its task, forgets to count down those that went
+/// down with a task, and sends nothing while it believes that more is to come.
+async fn keep(
+    plan: Plan,
+    clients: watch::Sender<Client>,
+    line: Arc<Line>,
+    counters: Arc<Counters>,
+) {
     let mut failures = 0_u32;
-    let mut connected = client.reconnect_rx();
-    let mut errors = client.error_rx();
+    let mut met = Vec::new();
     loop {
+        let client = clients.borrow().clone();
+        let mut connected = client.reconnect_rx();
+        let mut errors = client.error_rx();
         let mut router = Router(client.connect());
         loop {
             tokio::select! {
                 biased;
                 event = connected.recv() => if !matches!(event, Err(RecvError::Closed)) {
                     failures = 0;
+                    met = client.active_connections();
                     counters.connects.add_one();
                     line.is_up.store(true, Ordering::Relaxed);
                 },
@@ -183,6 +199,7 @@ async fn keep(client: Client, line: Arc<Line>, counters: Arc<Counters>) {
         line.is_up.store(false, Ordering::Relaxed);
         // Before the pause: a task that is stuck in a full socket must not be waited for.
         drop(router);
+        clients.send_replace(plan.client(&met));
         tokio::time::sleep(pause_before_attempt(failures)).await;
         failures = failures.saturating_add(1);
     }
@@ -196,42 +213,69 @@ pub(super) fn pause_before_attempt(failures: u32) -> Duration {
     longest.mul_f64(0.5 + random::part() / 2.0)
 }
 
-fn client(server: ServerConfig, options: &RedisOptions) -> Result<Client, RedisOptionsError> {
-    let is_cluster = server.is_clustered();
-    let config = Config {
-        server,
-        // The keeper makes the first attempt at once, and decides on the next.
-        fail_fast: true,
-        username: options.username.clone(),
-        password: options.password.as_ref().map(text),
-        database: (!is_cluster && options.database != 0).then_some(options.database),
-        tls: options.tls.as_ref().map(tls).transpose()?,
-        ..Config::default()
-    };
-    let connection = ConnectionConfig {
-        connection_timeout: options.connect_timeout,
-        internal_command_timeout: options.connect_timeout,
-        unresponsive: UnresponsiveConfig {
-            max_timeout: Some(options.unresponsive_after),
-            interval: options.unresponsive_after / 4,
-        },
-        tcp: fred::types::config::TcpConfig {
-            nodelay: Some(true),
-            ..Default::default()
-        },
-        // A user whose password was changed is logged in again, on a new connection.
-        reconnect_on_auth_error: true,
-        ..ConnectionConfig::default()
-    };
-    let first = u32::try_from(FIRST_PAUSE.as_millis()).unwrap_or(50);
-    let longest = u32::try_from(LONGEST_PAUSE.as_millis()).unwrap_or(2000);
-    let mut policy = ReconnectPolicy::new_exponential(0, first, longest, 2);
-    policy.set_jitter(first);
-    Builder::from_config(config)
-        .set_connection_config(connection)
-        .set_policy(policy)
-        .build()
-        .map_err(|_| RedisOptionsError::NoNodes)
+/// What every client of a connection is made of.
+struct Plan {
+    config: Config,
+    connection: ConnectionConfig,
+    reconnects: ReconnectPolicy,
+}
+
+impl Plan {
+    fn new(server: ServerConfig, options: &RedisOptions) -> Result<Self, RedisOptionsError> {
+        if server.hosts().is_empty() {
+            return Err(RedisOptionsError::NoNodes);
+        }
+        let is_cluster = server.is_clustered();
+        let config = Config {
+            server,
+            // The keeper makes the first attempt at once, and decides on the next.
+            fail_fast: true,
+            username: options.username.clone(),
+            password: options.password.as_ref().map(text),
+            database: (!is_cluster && options.database != 0).then_some(options.database),
+            tls: options.tls.as_ref().map(tls).transpose()?,
+            ..Config::default()
+        };
+        let connection = ConnectionConfig {
+            connection_timeout: options.connect_timeout,
+            internal_command_timeout: options.connect_timeout,
+            unresponsive: UnresponsiveConfig {
+                max_timeout: Some(options.unresponsive_after),
+                interval: options.unresponsive_after / 4,
+            },
+            tcp: fred::types::config::TcpConfig {
+                nodelay: Some(true),
+                ..Default::default()
+            },
+            // A user whose password was changed is logged in again, on a new connection.
+            reconnect_on_auth_error: true,
+            ..ConnectionConfig::default()
+        };
+        let first = u32::try_from(FIRST_PAUSE.as_millis()).unwrap_or(50);
+        let longest = u32::try_from(LONGEST_PAUSE.as_millis()).unwrap_or(2000);
+        let mut reconnects = ReconnectPolicy::new_exponential(0, first, longest, 2);
+        reconnects.set_jitter(first);
+        Ok(Self {
+            config,
+            connection,
+            reconnects,
+        })
+    }
+
+    /// A client that is not connected; it also knows the nodes of a cluster that were met before, since the seeds may
+    /// be gone.
+    fn client(&self, met: &[Server]) -> Client {
+        let mut config = self.config.clone();
+        if let ServerConfig::Clustered { hosts, .. } = &mut config.server {
+            for node in met {
+                if !hosts.contains(node) {
+                    hosts.push(node.clone());
+                }
+            }
+        }
+        let (connection, reconnects) = (self.connection.clone(), self.reconnects.clone());
+        Client::new(config, None, Some(connection), Some(reconnects))
+    }
 }
 
 /// The servers that take writes, and those that take reads if they are others.

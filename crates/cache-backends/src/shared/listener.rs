@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use fred::clients::Client;
 use fred::interfaces::{ClientLike, EventInterface, PubsubInterface};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
@@ -46,14 +47,32 @@ async fn listen(
     timeout: Duration,
     changes: broadcast::Sender<SharedChange>,
 ) {
-    let client = connection.client();
+    let mut clients = connection.clients();
+    loop {
+        let client = clients.borrow_and_update().clone();
+        tokio::select! {
+            () = listen_to(client, &channel, timeout, &changes) => {}
+            changed = clients.changed() => if changed.is_err() {
+                return;
+            },
+        }
+    }
+}
+
+/// Until another client takes its place.
+async fn listen_to(
+    client: Client,
+    channel: &str,
+    timeout: Duration,
+    changes: &broadcast::Sender<SharedChange>,
+) {
     let mut connected = client.reconnect_rx();
     let mut messages = client.message_rx();
     // The first connection may have been made before there was anybody to hear of it.
     let mut subscribed = !client.is_connected();
     loop {
         if !subscribed {
-            let subscribing = client.subscribe(channel.as_str());
+            let subscribing = client.subscribe(channel);
             subscribed = matches!(tokio::time::timeout(timeout, subscribing).await, Ok(Ok(())));
             if subscribed {
                 // Nobody may be listening yet.
