@@ -135,7 +135,7 @@ impl Default for Config {
 impl Default for DatabaseConfig {
     fn default() -> Self {
         Self {
-            url: Secret::from("github-discovery.db"),
+            url: Secret::default(),
             max_connections: 8,
         }
     }
@@ -211,6 +211,16 @@ impl Default for CacheConfig {
             path: None,
             max_disk_bytes: 2 << 30,
             max_memory_bytes: 64 << 20,
+        }
+    }
+}
+
+impl DatabaseConfig {
+    /// The database that is meant where none is named: a default cannot be a secret.
+    pub fn address(&self) -> &str {
+        match self.url.expose().as_str() {
+            "" => "github-discovery.db",
+            url => url,
         }
     }
 }

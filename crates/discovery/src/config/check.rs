@@ -25,9 +25,6 @@ impl Config {
     /// # Errors
     /// The first contradiction, naming the key.
     pub fn check(&self) -> Result<(), ConfigProblem> {
-        if self.database.url.expose().is_empty() {
-            return problem("database.url", "names no database");
-        }
         // NaN is in no range.
         if !(0.0..=1.0).contains(&self.github.quota_share) {
             return problem("github.quota_share", "must be from 0 to 1");
@@ -153,9 +150,6 @@ mod tests {
             assert_eq!(config.check().unwrap_err().key, key);
         }
         Config::default().check().unwrap();
-        check("database.url", |config| {
-            config.database.url = String::new().into()
-        });
         check("github.quota_share", |config| {
             config.github.quota_share = f64::NAN
         });

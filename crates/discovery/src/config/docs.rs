@@ -23,7 +23,7 @@ const KEYS: &[KeyDoc<'static>] = &[
     doc(
         "database.url",
         "secret",
-        "`sqlite:///absolute/path`, a plain path, or `postgres://`. PostgreSQL shares data and tasks between any number of processes.",
+        "`sqlite:///absolute/path`, a plain path, or `postgres://`. PostgreSQL shares data and tasks between any number of processes. Empty: `github-discovery.db` in the working directory.",
     ),
     doc(
         "database.max_connections",
