@@ -12,6 +12,9 @@
 //! | [`name`] | `owner/name` in whatever form (pure) |
 //! | [`lease`] | which process polls a repository |
 //! | [`store`] | repositories, events, state of polls, in SQLite or PostgreSQL |
+//! | [`source`] | GitHub: one page of a feed, or what a repository is called |
+//! | [`poller`] | polls what is due, stores what it finds, tells what is new |
+//! | [`windows`] | the windows of what this process polls, in memory |
 //!
 //! Nothing in the pure modules reads a clock or the network: `now` is an argument.
 
@@ -21,11 +24,14 @@ pub mod lease;
 pub mod name;
 pub mod policy;
 pub mod poll;
+pub mod poller;
 pub mod rate;
+pub mod source;
 pub mod statistics;
 pub mod store;
 pub mod timestamp;
 pub mod window;
+pub mod windows;
 
 pub use event::{Event, EventId};
 pub use name::FullName;

@@ -29,7 +29,8 @@ Control (JSON in, JSON out):
   POST   /_sim/faults             {\"kind\": \"status\", \"code\": 503, \"body\": \"unicorn\", \"path\": \"/repos/**\", \"times\": 2}
                                   kinds: delay {milliseconds}, reset, truncate {after_bytes}, stall {after_bytes},
                                   status {code, body: message|unicorn|load_balancer|empty}, garbage, primary_limit,
-                                  secondary_limit {retry_after}, outage; filters: path (glob), token (label), method
+                                  secondary_limit {retry_after}, stuck_tag, outage; filters: path (glob), token (label),
+                                  method; skip: so many requests pass first
   DELETE /_sim/faults
   POST   /_sim/tokens             {\"login\": \"octocat\"} or {\"kind\": \"fine_grained\", \"login\": ..},
                                   {\"kind\": \"installation\", \"installation\": 7}, {\"kind\": \"actions\", \"repository\": \"o/r\"};

@@ -126,6 +126,7 @@ pub(crate) fn answer(
         flight: None,
     };
     match (forced, identity.err(), version.err()) {
+        (Some(AnswerFault::StuckTag), None, None) => exchange.stuck(),
         (Some(fault), _, _) => exchange.forced(fault),
         (None, Some(refusal), _) => exchange.refused(refusal),
         (None, None, Some(given)) => exchange.problem(&Problem::unsupported_version(&given)),

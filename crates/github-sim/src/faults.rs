@@ -37,6 +37,8 @@ pub enum FaultKind {
     },
     /// Bytes that are no HTTP.
     Garbage,
+    /// Conditional requests are answered 304 although there is something new, as happens to event feeds; others as usual.
+    StuckTag,
     /// 403 as if the primary quota were used up.
     PrimaryLimit,
     /// 403 as if a secondary limit had been hit.
@@ -59,11 +61,22 @@ pub struct FaultRule {
     pub token: Option<String>,
     #[serde(default)]
     pub method: Option<String>,
+    /// How many such requests pass before it begins.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skip: u32,
     /// How many requests; absent = until removed.
     #[serde(default)]
     pub times: Option<u32>,
     #[serde(flatten)]
     pub kind: FaultKind,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl FaultRule {
@@ -73,6 +86,7 @@ impl FaultRule {
             path: None,
             token: None,
             method: None,
+            skip: 0,
             times: None,
             kind,
         }
@@ -93,6 +107,12 @@ impl FaultRule {
     #[must_use]
     pub fn method(mut self, method: &str) -> Self {
         self.method = Some(method.to_owned());
+        self
+    }
+
+    #[must_use]
+    pub fn skip(mut self, skip: u32) -> Self {
+        self.skip = skip;
         self
     }
 
@@ -121,6 +141,7 @@ impl FaultRule {
 /// A fault that GitHub itself would give as an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AnswerFault {
+    StuckTag,
     Status { code: u16, body: FaultBody },
     PrimaryLimit,
     SecondaryLimit { retry_after: Option<u32> },
@@ -147,6 +168,7 @@ impl Ordered {
     pub(crate) fn answer_fault(&self) -> Option<AnswerFault> {
         match *self.fault.as_ref()? {
             FaultKind::Status { code, body } => Some(AnswerFault::Status { code, body }),
+            FaultKind::StuckTag => Some(AnswerFault::StuckTag),
             FaultKind::PrimaryLimit => Some(AnswerFault::PrimaryLimit),
             FaultKind::SecondaryLimit { retry_after } => {
                 Some(AnswerFault::SecondaryLimit { retry_after })
@@ -211,7 +233,12 @@ impl Faults {
         let mut ordered = Ordered::default();
         let mut index = 0;
         while index < rules.len() {
-            let rule = &rules[index];
+            let rule = &mut rules[index];
+            if rule.skip > 0 && rule.meets(method, path, token) {
+                rule.skip -= 1;
+                index += 1;
+                continue;
+            }
             let delay = match rule.kind {
                 FaultKind::Delay { milliseconds } => Some(milliseconds),
                 _ => None,
@@ -302,6 +329,17 @@ mod tests {
             faults.ordered("GET", "/a", "x").fault,
             Some(FaultKind::Garbage)
         );
+    }
+
+    #[test]
+    fn some_requests_may_pass_first() {
+        let faults = Faults::default();
+        faults.add(FaultRule::new(FaultKind::Reset).path("/a").skip(1).times(1));
+        let reset = |path| faults.ordered("GET", path, "x").fault.is_some();
+        assert!(!reset("/b"));
+        assert!(!reset("/a"));
+        assert!(reset("/a"));
+        assert!(!reset("/a"));
     }
 
     #[test]

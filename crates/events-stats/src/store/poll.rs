@@ -67,8 +67,10 @@ pub struct News<'a> {
     pub swept_at: Option<Timestamp>,
     /// GitHub's number of the repository.
     pub github_id: Option<u64>,
-    /// A moment before which GitHub wants no poll; it only moves the next poll back.
+    /// Before this moment GitHub wants no poll; none leaves what was said before.
     pub allowed_at: Option<Timestamp>,
+    /// When the next poll should be, by what is known now: it is brought forward, as far as GitHub allows.
+    pub next_poll_at: Option<Timestamp>,
     /// What is wrong, though GitHub answered.
     pub trouble: Option<&'a str>,
 }
@@ -156,8 +158,11 @@ impl Store {
                  poll_interval_seconds = COALESCE($8, poll_interval_seconds), \
                  swept_at = COALESCE($9, swept_at), \
                  github_id = COALESCE(github_id, $10), \
-                 next_poll_at = CASE WHEN next_poll_at < $11 THEN $11 ELSE next_poll_at END, \
-                 allowed_at = CASE WHEN allowed_at < $11 THEN $11 ELSE allowed_at END, \
+                 next_poll_at = CASE \
+                 WHEN COALESCE($11, allowed_at) > next_poll_at THEN COALESCE($11, allowed_at) \
+                 WHEN COALESCE($11, allowed_at) > $13 THEN COALESCE($11, allowed_at) \
+                 WHEN $13 < next_poll_at THEN $13 ELSE next_poll_at END, \
+                 allowed_at = COALESCE($11, allowed_at), \
                  last_error = $12 \
                  WHERE id = $1 AND poll_number = $2",
             );
@@ -174,6 +179,7 @@ impl Store {
                 .bind(news.github_id.map(u64::cast_signed))
                 .bind(seconds(news.allowed_at))
                 .bind(news.trouble)
+                .bind(seconds(news.next_poll_at))
                 .execute(&mut *transaction)
                 .await
                 .map_err(failed)?
@@ -268,6 +274,21 @@ impl Store {
             );
             let update = update.bind(id.0).bind(name.as_str()).bind(name.key()).bind(github_id.cast_signed());
             update.execute(&mut *transaction).await.map_err(failed)?;
+        });
+        Ok(())
+    }
+
+    /// A repository loses its name to another: it is not polled any more, and is found by nobody who asks for that name.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn surrender_name(&self, id: RepositoryId, reason: &str) -> Result<(), StoreError> {
+        let failed = failed("take a name away");
+        write!(self, "take a name away", transaction => {
+            let update = sqlx::query(
+                "UPDATE repositories SET active = FALSE, last_error = $2, name_key = name_key || '#' || id WHERE id = $1",
+            );
+            update.bind(id.0).bind(reason).execute(&mut *transaction).await.map_err(failed)?;
         });
         Ok(())
     }

@@ -296,6 +296,22 @@ impl Store {
         row.map(Repository::try_from).transpose()
     }
 
+    /// The repository to which GitHub gave this number.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn repository_by_number(
+        &self,
+        number: u64,
+    ) -> Result<Option<Repository>, StoreError> {
+        let failed = failed("find a repository");
+        let row = read!(self, pool => {
+            let row = sqlx::query_as::<_, Row>(BY_GITHUB_ID).bind(number.cast_signed());
+            row.fetch_optional(pool).await.map_err(failed)?
+        });
+        row.map(Repository::try_from).transpose()
+    }
+
     /// Adds repositories; those that are known stay as they are, except that a wish to poll them activates them.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! The events monitor against real databases and GitHub's simulator.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod poller;
 mod rig;
 mod store;

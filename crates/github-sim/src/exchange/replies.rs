@@ -191,6 +191,22 @@ impl Exchange<'_> {
         reply
     }
 
+    /// Whoever names a tag hears that nothing has changed.
+    pub(super) fn stuck(self) -> Reply {
+        let Some(tag) = self.incoming.headers.get(header::IF_NONE_MATCH).cloned() else {
+            return self.run();
+        };
+        let mut headers = self.circumstances().plain(None, Coding::Identity, 0);
+        headers.remove(header::CONTENT_LENGTH);
+        headers.insert(header::ETAG, tag);
+        Reply {
+            status: StatusCode::NOT_MODIFIED,
+            headers,
+            body: Bytes::new(),
+            flight: None,
+        }
+    }
+
     /// Faults that look like GitHub's own answers; they charge nothing.
     pub(super) fn forced(mut self, fault: AnswerFault) -> Reply {
         let resource = quota::resource_of(self.incoming.path);
@@ -201,6 +217,7 @@ impl Exchange<'_> {
             .peek(&self.caller.owner, allowed, self.incoming.now);
         self.meter = (self.caller.standing != Standing::AppJwt).then_some(seen);
         match fault {
+            AnswerFault::StuckTag => self.stuck(),
             AnswerFault::PrimaryLimit => self.exhausted(Meter {
                 used: seen.limit,
                 ..seen

@@ -41,6 +41,7 @@ impl Universe {
             actor,
             repository: index,
             at: now,
+            shown_from: now,
             pick,
             payload: None,
         })
@@ -227,6 +228,7 @@ impl Universe {
             actor: movement.actor,
             repository: index,
             at: now,
+            shown_from: now,
             pick: 0,
             payload: Some(payload),
         };

@@ -176,7 +176,8 @@ pub enum Change {
         repo: String,
         owner: String,
     },
-    /// `count` events, the last one now and the others `spacing` seconds apart before it.
+    /// `count` events, the last one now and the others `spacing` seconds apart before it; feeds show them `delay` seconds
+    /// from now, between what has happened since.
     AppendEvents {
         repo: String,
         #[serde(default = "one")]
@@ -185,6 +186,8 @@ pub enum Change {
         r#type: Option<String>,
         #[serde(default)]
         spacing: u32,
+        #[serde(default)]
+        delay: u32,
         actor: Option<String>,
     },
     /// The feed at this path shows nothing newer than now, until thawed.
@@ -193,6 +196,10 @@ pub enum Change {
     },
     ThawFeed {
         path: String,
+    },
+    /// `X-Poll-Interval` and `max-age` of all feeds (default 60).
+    PollInterval {
+        seconds: u32,
     },
     /// Pushes to this repository never reach a feed, for good (`false` ends it).
     DropPushes {
@@ -399,6 +406,7 @@ pub(crate) fn apply(universe: &mut Universe, change: Change, now: i64) -> Result
         | Change::FreezeFeed { .. }
         | Change::ThawFeed { .. }
         | Change::DropPushes { .. }
+        | Change::PollInterval { .. }
         | Change::EventsLatency { .. } => feed::apply(universe, change, now),
         Change::ResizeList { path, items } => universe.resize(&path, items, now),
         Change::AddRepository { .. }

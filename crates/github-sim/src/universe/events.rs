@@ -278,7 +278,8 @@ impl View<'_> {
         let mut found =
             json(body.into()).linked(paging.link(self.ask, self.identity, events.len()));
         found.last_modified = newest;
-        found.poll_interval = Some(60);
+        found.poll_interval = Some(self.feed.poll_seconds);
+        found.max_age = Some(self.feed.poll_seconds);
         if scope == Scope::Everything {
             found.max_age = Some(300);
         }

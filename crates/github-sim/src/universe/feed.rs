@@ -36,6 +36,8 @@ pub(crate) struct Event {
     pub(crate) actor: AccountIndex,
     pub(crate) repository: RepositoryIndex,
     pub(crate) at: i64,
+    /// No feed shows it before this moment.
+    pub(crate) shown_from: i64,
     /// Picks the issue, commit or release that a generated event is about.
     pub(crate) pick: u64,
     /// Set for events that a change caused.
@@ -67,6 +69,8 @@ pub(crate) struct Feed {
     pub(crate) latency: i64,
     /// The same for `/events`, about five minutes behind.
     pub(crate) public_latency: i64,
+    /// `X-Poll-Interval` and `max-age` of feeds, in seconds.
+    pub(crate) poll_seconds: u32,
     /// Feed path in lower case: nothing newer than this moment is shown.
     pub(crate) frozen: HashMap<String, i64>,
     /// Repositories whose pushes never reach a feed.
@@ -84,6 +88,7 @@ impl Feed {
         let mut feed = Self {
             next_id: 22_249_084_964,
             public_latency: 300,
+            poll_seconds: 60,
             ..Self::default()
         };
         let users = model.generated_users as usize;
@@ -116,6 +121,7 @@ impl Feed {
                 actor,
                 repository,
                 at,
+                shown_from: at,
                 pick,
                 payload: None,
             });
@@ -139,6 +145,14 @@ impl Feed {
             .count();
         self.events.insert(self.events.len() - behind, event);
         Some(id)
+    }
+
+    /// No feed shows this event before that moment.
+    pub(crate) fn hold_back(&mut self, id: u64, until: i64) {
+        let newest_first = self.events.iter_mut().rev();
+        if let Some(event) = newest_first.into_iter().find(|event| event.id == id) {
+            event.shown_from = until;
+        }
     }
 
     /// The events that a feed shows now, newest first, at most 300.
@@ -166,6 +180,7 @@ impl Feed {
             .rev()
             .skip_while(|event| event.at > newest)
             .take_while(|event| event.at >= oldest)
+            .filter(|event| event.shown_from <= now)
             .filter(|event| Self::belongs(model, caller, scope, event))
             .take(KEPT)
             .collect();

@@ -79,6 +79,7 @@ async fn what_a_poll_brought_is_stored_whole_unless_it_was_overtaken() {
             swept_at: Some(at(301)),
             github_id: Some(7),
             allowed_at: Some(at(700)),
+            next_poll_at: Some(at(650)),
             trouble: Some("frozen"),
         };
         let kept = store.finish_poll(id, quick, &news).await.unwrap();

@@ -14,6 +14,7 @@ pub(super) fn apply(universe: &mut Universe, change: Change, now: i64) -> Result
             count,
             r#type,
             spacing,
+            delay,
             actor,
         } => {
             let index = universe.repository_named(&repo)?;
@@ -30,11 +31,11 @@ pub(super) fn apply(universe: &mut Universe, change: Change, now: i64) -> Result
             for number in 0..count.min(10_000) {
                 let kind = fixed.unwrap_or(KINDS[number as usize % KINDS.len()]);
                 let at = now - i64::from(count - 1 - number) * i64::from(spacing);
-                ids.extend(
-                    universe
-                        .happen(kind, actor, index, u64::from(number), at)
-                        .map(|id| Value::from(id.to_string())),
-                );
+                let id = universe.happen(kind, actor, index, u64::from(number), at);
+                if let Some(id) = id {
+                    universe.feed.hold_back(id, now + i64::from(delay));
+                }
+                ids.extend(id.map(|id| Value::from(id.to_string())));
             }
             Ok(object! { "ids": ids })
         }
@@ -46,6 +47,10 @@ pub(super) fn apply(universe: &mut Universe, change: Change, now: i64) -> Result
             Some(_) => Ok(done()),
             None => Err(format!("{path} is not frozen")),
         },
+        Change::PollInterval { seconds } => {
+            universe.feed.poll_seconds = seconds;
+            Ok(done())
+        }
         Change::DropPushes { repo, drop } => {
             let index = universe.repository_named(&repo)?;
             if drop {

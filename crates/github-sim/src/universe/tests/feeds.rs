@@ -77,6 +77,32 @@ fn headers_of_a_feed() {
 }
 
 #[test]
+fn an_event_may_come_late_and_the_interval_change() {
+    let mut client = client();
+    let feed = "/repos/octo-org/octo-repo/events?per_page=100";
+    let append = |delay: u32| {
+        serde_json::json!({
+            "change": "append_events", "repo": "octo-org/octo-repo", "type": "WatchEvent", "delay": delay,
+        })
+    };
+    let before = ids(&client.json(feed));
+    client.change(append(3600));
+    client.change(append(0));
+    let now = ids(&client.json(feed));
+    assert_eq!(now.len(), before.len() + 1);
+    client.now += 3600;
+    let later = ids(&client.json(feed));
+    assert_eq!(later.len(), before.len() + 2);
+    assert_eq!(
+        later[0], now[0],
+        "it comes in behind what happened after it"
+    );
+    client.change(serde_json::json!({ "change": "poll_interval", "seconds": 2 }));
+    let page = client.found(feed);
+    assert_eq!((page.poll_interval, page.max_age), (Some(2), Some(2)));
+}
+
+#[test]
 fn order() {
     let mut client = client();
     let feed = ids(&client.json(&format!("{FEED}?per_page=100")));

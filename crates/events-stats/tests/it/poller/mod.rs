@@ -1,0 +1,4 @@
+//! Polling, against the simulator with its clock moved by hand.
+
+mod catching_up;
+mod faults;
