@@ -1,5 +1,6 @@
 //! A sick Redis: every load ends within its time, nothing panics, and the store heals by itself.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use cache_backends::conformance::{Sample, key};
@@ -7,6 +8,7 @@ use cache_backends::{
     CacheStore, RedisConnection, RedisDeployment, RedisOptions, RedisStats, Secret,
 };
 use test_servers::{Cluster, Network, Plan, Programs, Sentinels, Server, until};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::forms::{behind, nodes};
@@ -516,5 +518,41 @@ async fn a_stalled_network_with_more_to_write_than_it_holds() {
     let reader = connected(&standalone_like(&form)).await;
     for number in 100..140 {
         assert!(reader.load(&key(number)).await.unwrap().is_some());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_went_down_with_a_connection_does_not_hold_up_the_next() {
+    let Some(programs) = Programs::redis() else {
+        return;
+    };
+    let server = Plan::plain(&programs).start().await;
+    let network = Network::to(server.port());
+    let form = impatient(options(RedisDeployment::Standalone {
+        primary: at(network.port()),
+        reader: None,
+    }));
+    let store = Arc::new(connected(&form).await);
+    for _ in 0..5 {
+        network.stall();
+        // Many and not in step, so that some are on their way to the connection when it is given up.
+        let mut loads = JoinSet::new();
+        for number in 0..256 {
+            let store = Arc::clone(&store);
+            loads.spawn(async move {
+                while store.connection() != RedisConnection::Down {
+                    tokio::time::sleep(Duration::from_micros(number * 200)).await;
+                    let _ = store.load(&key(number)).await;
+                }
+            });
+        }
+        loads.join_all().await;
+        network.open();
+        let mut in_a_row = 0;
+        load_until(&store, "many answers in a row", |_, is_ok| {
+            in_a_row = if is_ok { in_a_row + 1 } else { 0 };
+            in_a_row == 20
+        })
+        .await;
     }
 }
