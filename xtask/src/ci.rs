@@ -21,6 +21,7 @@ const AFTER_TESTS: &[(&str, Step)] = &[
     ("rustdoc", rustdoc),
     ("walls", walls::task),
     ("features", features),
+    ("fuzz", fuzz),
     ("package", package::task),
     ("examples", examples),
     ("routes", |workspace| {
@@ -117,6 +118,18 @@ fn rustdoc(workspace: &Workspace) -> Result<(), String> {
             .args(locked())
             .env("RUSTDOCFLAGS", "-D warnings"),
     )
+}
+
+/// The fuzz targets are a workspace of their own, which nothing else here reads; building them needs cargo-fuzz.
+fn fuzz(workspace: &Workspace) -> Result<(), String> {
+    let manifest = "fuzz/Cargo.toml";
+    let mut command = cargo(&[
+        "metadata",
+        "--format-version=1",
+        "--manifest-path",
+        manifest,
+    ]);
+    process::output(command.current_dir(&workspace.root)).map(|_| ())
 }
 
 /// Each published crate builds without its features and with each feature alone.
