@@ -1,16 +1,15 @@
 //! What the layer adds to a memory hit, with a client below it that answers at once: time, allocations, instructions.
 //!
-//! Instructions are counted by valgrind, where there is one: unlike time they do not depend on what else the machine
-//! does. For that the bench starts itself with `--calls NAME NUMBER`, which does so many calls and nothing else.
+//! Instructions do not depend on what else the machine does ([`benches::instructions`]).
 
 use std::alloc::System;
 use std::convert::Infallible;
 use std::future::{Ready, ready};
-use std::process::Command;
 use std::task::{Context, Poll};
 
 use benches::Fallible;
 use benches::effort::{Effort, machine};
+use benches::instructions;
 use benches::table::Table;
 use bytes::Bytes;
 use github_conditional::stores::MemoryStore;
@@ -128,12 +127,12 @@ fn main() -> Fallible<()> {
         .enable_time()
         .build()?;
     let arguments: Vec<String> = std::env::args().collect();
-    if let Some(at) = arguments.iter().position(|argument| argument == "--calls") {
-        let (name, number) = (&arguments[at + 1], arguments[at + 2].parse()?);
+    if let Some((name, number)) = instructions::calls(&arguments)? {
         return Case::new(name, &runtime)?.calls(&runtime, number);
     }
     let effort = Effort::from_arguments();
     let (rounds, calls) = effort.choose((3, 1_000), (50, 20_000));
+    let (few, many) = effort.choose((100, 200), (1_000, 11_000));
     println!("hit of {} bytes in memory, {}", BODY.len(), machine());
     let mut table = Table::new(["", "time", "allocations", "bytes allocated", "instructions"]);
     for name in NAMES {
@@ -154,37 +153,10 @@ fn main() -> Fallible<()> {
             format!("{quickest:.0} ns"),
             format!("{:.1}", per_call(change.allocations + change.reallocations)),
             format!("{:.0}", per_call(change.bytes_allocated)),
-            instructions(name, effort)?.map_or_else(String::new, |count| count.to_string()),
+            instructions::of_one_call(name, few, many)?
+                .map_or_else(String::new, |count| count.to_string()),
         ]);
     }
     println!("\n{table}");
     Ok(())
-}
-
-/// Instructions of one call: what more calls take more.
-fn instructions(name: &str, effort: Effort) -> Fallible<Option<u64>> {
-    let (few, many) = effort.choose((100, 200), (1_000, 11_000));
-    let (Some(fewer), Some(more)) = (counted(name, few)?, counted(name, many)?) else {
-        return Ok(None);
-    };
-    Ok(Some((more - fewer) / u64::from(many - few)))
-}
-
-/// Instructions of a run of so many calls; `None` without valgrind.
-fn counted(name: &str, calls: u32) -> Fallible<Option<u64>> {
-    let run = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .arg(std::env::current_exe()?)
-        .args(["--calls", name, &calls.to_string()])
-        .output();
-    let Ok(run) = run else { return Ok(None) };
-    let told = String::from_utf8_lossy(&run.stderr);
-    let count = told
-        .lines()
-        .find_map(|line| line.split_once("Collected : "))
-        .and_then(|(_, count)| count.trim().parse().ok());
-    match count {
-        Some(count) if run.status.success() => Ok(Some(count)),
-        _ => Err(format!("valgrind: {told}").into()),
-    }
 }

@@ -42,11 +42,20 @@ impl Running {
     /// # Errors
     /// When a setting is wrong.
     pub fn start(github: &Simulator, change: impl FnOnce(&mut Config)) -> Fallible<Self> {
+        Self::start_before(&github.url(), change)
+    }
+
+    /// Starts a mirror of what is at the url `upstream`.
+    ///
+    /// # Errors
+    /// When a setting is wrong.
+    pub fn start_before(upstream: &str, change: impl FnOnce(&mut Config)) -> Fallible<Self> {
         let mut config = Config {
             listen: ([127, 0, 0, 1], 0).into(),
-            upstream: github.url(),
+            upstream: upstream.to_owned(),
             ..Config::default()
         };
+        config.status.url.clear();
         change(&mut config);
         let shutdown = Shutdown::new();
         let parts = Parts {

@@ -1,4 +1,7 @@
-//! `cargo xtask bench`: builds the benches in release and runs them one after the other.
+//! `cargo xtask bench`: builds the benches in release and runs them one after the other; then the report is written.
+//!
+//! `--report` only writes `docs/benchmarks` anew from the results of the last runs; `--check` only compares these results
+//! with what is to be reached, and fails when something falls short.
 
 use crate::process::{self, cargo};
 use crate::test::locked;
@@ -6,13 +9,25 @@ use crate::tools;
 use crate::workspace::Workspace;
 
 const PACKAGE: &str = "benches";
+const REPORT: &str = "bench-report";
+/// The program that benches start, where they do not run the mirror within themselves.
+const MIRROR: &str = "github-mirror";
 
 /// Runs the named benches, or all; what follows `--` is for them.
 pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<(), String> {
+    match arguments {
+        ["--report"] => return report(workspace, &[]),
+        ["--check"] => return report(workspace, &["--check"]),
+        _ => {}
+    }
     let (names, passed_on) = split(arguments);
     let known = known(workspace);
     let chosen = chosen(&known, names)?;
     let redis = tools::redis_programs()?;
+    tools::install_rivals();
+    let mut build = cargo(&["build", "--quiet", "--release", "--package", MIRROR]);
+    process::run(build.current_dir(&workspace.root).args(locked()))?;
+    let mirror = workspace.target.join("release").join(MIRROR);
     for name in chosen {
         println!("\n==> {name}");
         let mut command = cargo(&["bench", "--quiet", "--package", PACKAGE, "--bench", name]);
@@ -20,11 +35,23 @@ pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<(), Stri
             .current_dir(&workspace.root)
             .args(locked())
             .envs(redis.iter().map(|(name, value)| (name, value)))
+            .env("BENCH_GITHUB_MIRROR", &mirror)
             .arg("--")
             .args(passed_on);
         process::run(&mut command)?;
     }
-    Ok(())
+    report(workspace, &[])
+}
+
+/// Writes the page from the results, or judges them.
+fn report(workspace: &Workspace, arguments: &[&str]) -> Result<(), String> {
+    let mut command = cargo(&["run", "--quiet", "--release", "--package", PACKAGE]);
+    command
+        .current_dir(&workspace.root)
+        .args(locked())
+        .args(["--bin", REPORT, "--"])
+        .args(arguments);
+    process::run(&mut command)
 }
 
 /// The names of benches, and the arguments behind `--`.

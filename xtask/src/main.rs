@@ -30,6 +30,8 @@ cargo xtask <task>
   ci                test, format, lints, docs, walls, features, packages, examples: all that must hold before a merge
   bench [name..] [-- argument..]
                     build the benches in release, run them, print their tables; `-- --quick` for a look
+  bench --report | --check
+                    write docs/benchmarks from the last results; compare them with what is to be reached
   package           pack and build the published crates as a registry would; check the Rust version they promise
   conformance [--check]
                     run the public test suite for HTTP caches; write (or compare) its results and their page

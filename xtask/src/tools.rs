@@ -7,6 +7,7 @@
 
 mod observing;
 mod postgres;
+mod rivals;
 mod schemathesis;
 mod valkey;
 
@@ -23,6 +24,7 @@ use crate::workspace::Workspace;
 
 mod suite;
 
+pub(crate) use rivals::install as install_rivals;
 pub(crate) use suite::{Suite, cache_suite};
 
 const OLDEST_NODE: u32 = 20;

@@ -1,0 +1,203 @@
+//! What the mirror takes: memory for each cached object of 5 KB, start-up time, idle memory, the program's size, and
+//! what an object takes on disk and in Redis.
+//!
+//! Objects are fetched through the mirror, each under its own url; memory is the resident set of the process, less what
+//! it was before the first object of the run.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use benches::Fallible;
+use benches::effort::Effort;
+use benches::load::{Extent, Load, Names, Pace, Requests, Wire};
+use benches::peers::{Mirror, Settings, Store, mirror_program, start_mirror};
+use benches::process::{Place, Program, free_address};
+use benches::results::{Plot, Results, Section, median};
+use benches::upstream::{self, Mode};
+use test_servers::{Plan, Programs};
+
+const CONNECTIONS: usize = 16;
+const MEBIBYTE: f64 = 1024.0 * 1024.0;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Fallible<()> {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let Some(at) = arguments
+        .iter()
+        .position(|argument| argument == "--upstream")
+    {
+        return upstream::serve(arguments[at + 1].parse()?).await;
+    }
+    let effort = Effort::from_arguments();
+    let folder = tempfile::tempdir()?;
+    let upstream = free_address()?;
+    let program = std::env::current_exe()?;
+    let mut command = upstream::command(&program, upstream);
+    let mut running = Program::start("upstream", &mut command, Place::Load)?;
+    running.wait_for(upstream)?;
+    let ground = Ground {
+        folder: folder.path(),
+        upstream,
+    };
+    let mut results = Results::new("footprint", "What the mirror takes of a machine.");
+    results.sections.push(ground.process(effort)?);
+    let sizes: &[u64] = effort.choose(&[1_000, 10_000], &[10_000, 100_000, 1_000_000]);
+    results
+        .sections
+        .push(ground.memory(sizes, &mut results.notes).await?);
+    let objects = effort.choose(1_000, 10_000);
+    results.sections.push(ground.levels(objects).await?);
+    for section in &results.sections {
+        println!("{}\n\n{}", section.title, section.table());
+    }
+    results.save()
+}
+
+struct Ground<'a> {
+    folder: &'a Path,
+    upstream: std::net::SocketAddr,
+}
+
+impl Ground<'_> {
+    fn mirror(&self, store: Store) -> Fallible<Mirror> {
+        let settings = Settings {
+            store,
+            ..Settings::default()
+        };
+        start_mirror("mirror", self.folder, self.upstream, &settings)
+    }
+
+    fn process(&self, effort: Effort) -> Fallible<Section> {
+        let mut section = Section::new(
+            "process",
+            "The process, before the first request",
+            "program",
+            &["idle MB", "start-up ms", "program MB", "threads"],
+        );
+        let mut times = Vec::new();
+        let mut idle = Vec::new();
+        let mut threads = Vec::new();
+        for _ in 0..effort.choose(3, 15) {
+            let mirror = self.mirror(Store::Memory(256 << 20))?;
+            times.push(mirror.started_in.as_secs_f64() * 1e3);
+            std::thread::sleep(Duration::from_millis(300));
+            idle.push(mirror.program.memory("VmRSS:")? as f64 / MEBIBYTE);
+            threads.push(mirror.program.threads()? as f64);
+        }
+        let size = std::fs::metadata(mirror_program()?)?.len() as f64 / MEBIBYTE;
+        let values = [median(idle), median(times), Some(size), median(threads)];
+        section.row("github-mirror", values);
+        Ok(section)
+    }
+
+    async fn memory(&self, sizes: &[u64], notes: &mut Vec<String>) -> Fallible<Section> {
+        let mut section = Section::new(
+            "memory",
+            "Memory of cached objects of 5 KB, in memory",
+            "objects",
+            &["KB per object", "resident MB", "fetched/s"],
+        )
+        .drawn(Plot::Bars);
+        for &objects in sizes {
+            let needed = objects * 9_000;
+            if available_bytes()? < 2 * needed {
+                notes.push(format!(
+                    "{objects} objects do not fit into this machine's memory."
+                ));
+                continue;
+            }
+            let mirror = self.mirror(Store::Memory(needed + (64 << 20)))?;
+            let names = Arc::new(AtomicU64::new(0));
+            // Connections, buffers and pools are not the objects'.
+            self.fetch(&mirror, &names, CONNECTIONS as u64 * 20).await?;
+            let before = mirror.program.memory("VmRSS:")? as f64;
+            let rate = self.fetch(&mirror, &names, objects).await?;
+            let after = mirror.program.memory("VmRSS:")? as f64;
+            let per_object = (after - before) / objects as f64 / 1000.0;
+            section.row(
+                format!("{} objects", benches::results::shown(objects as f64)),
+                [Some(per_object), Some(after / MEBIBYTE), Some(rate)],
+            );
+        }
+        Ok(section)
+    }
+
+    async fn levels(&self, objects: u64) -> Fallible<Section> {
+        let mut section = Section::new(
+            "levels",
+            "Bytes of an object of 5 KB outside the process",
+            "where",
+            &["KB per object"],
+        );
+        let names = Arc::new(AtomicU64::new(0));
+        let file = self.folder.join("disk");
+        let mirror = self.mirror(Store::Disk(file.clone()))?;
+        self.fetch(&mirror, &names, objects).await?;
+        // It writes behind the answers; ending it writes the rest.
+        drop(mirror);
+        let bytes = size_of(&file)?;
+        section.row("disk", [Some(bytes as f64 / objects as f64 / 1000.0)]);
+        if let Some(programs) = Programs::redis() {
+            let mut redis = Plan::plain(&programs).start().await;
+            let before = used_memory(&mut redis)?;
+            let mirror = self.mirror(Store::Redis(redis.address()))?;
+            self.fetch(&mirror, &names, objects).await?;
+            drop(mirror);
+            let used = used_memory(&mut redis)? - before;
+            section.row("Redis", [Some(used / objects as f64 / 1000.0)]);
+        }
+        Ok(section)
+    }
+
+    /// Has so many further objects fetched; how many a second.
+    async fn fetch(&self, mirror: &Mirror, names: &Arc<AtomicU64>, objects: u64) -> Fallible<f64> {
+        let load = Load {
+            requests: Requests {
+                folder: format!("/repos/{}/", Mode::Github.as_str()),
+                names: Names::New(Arc::clone(names)),
+                tokens: 1,
+            },
+            connections: CONNECTIONS,
+            pace: Pace::Closed,
+            wire: Wire::Plain,
+        };
+        let each = objects.div_ceil(CONNECTIONS as u64);
+        let outcome = load.run(mirror.address, Extent::Each(each)).await?;
+        match outcome.others {
+            0 => Ok(outcome.per_second()),
+            others => Err(format!("{others} answers are no 200").into()),
+        }
+    }
+}
+
+fn used_memory(redis: &mut test_servers::Server) -> Fallible<f64> {
+    let told = redis.ask(&["INFO", "memory"]);
+    let used = told
+        .lines()
+        .find_map(|line| line.strip_prefix("used_memory:"));
+    Ok(used.ok_or("Redis tells no memory")?.trim().parse()?)
+}
+
+fn available_bytes() -> Fallible<u64> {
+    let told = std::fs::read_to_string("/proc/meminfo")?;
+    let line = told
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"));
+    let kibibytes = line.and_then(|line| line.trim().strip_suffix("kB"));
+    Ok(kibibytes.ok_or("no MemAvailable")?.trim().parse::<u64>()? * 1024)
+}
+
+/// Bytes of a file, or of what is in a folder.
+fn size_of(path: &Path) -> Fallible<u64> {
+    let about = std::fs::metadata(path)?;
+    if !about.is_dir() {
+        return Ok(about.len());
+    }
+    let mut total = 0;
+    for entry in std::fs::read_dir(path)? {
+        total += size_of(&entry?.path())?;
+    }
+    Ok(total)
+}
