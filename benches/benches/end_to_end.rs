@@ -79,7 +79,7 @@ struct Field {
 
 impl Field {
     async fn start(folder: &Path) -> Fallible<Self> {
-        let peers = Peers::start(&std::env::current_exe()?, folder)?;
+        let peers = Peers::start(&std::env::current_exe()?, folder).await?;
         let upstream = peers.upstream.1;
         let verbatim = Settings {
             lines: "rewrite_bodies = false",
@@ -97,14 +97,14 @@ impl Field {
                     store: Store::Redis(server.address()),
                     ..verbatim.clone()
                 };
-                let mirror = start_mirror("mirror-redis", folder, upstream, &settings)?;
+                let mirror = start_mirror("mirror-redis", folder, upstream, &settings).await?;
                 Some((server, mirror))
             }
         };
         Ok(Self {
-            mirror: start_mirror("mirror", folder, upstream, &Settings::default())?,
-            verbatim: start_mirror("mirror-verbatim", folder, upstream, &verbatim)?,
-            tls: start_mirror("mirror-tls", folder, upstream, &tls)?,
+            mirror: start_mirror("mirror", folder, upstream, &Settings::default()).await?,
+            verbatim: start_mirror("mirror-verbatim", folder, upstream, &verbatim).await?,
+            tls: start_mirror("mirror-tls", folder, upstream, &tls).await?,
             redis,
             peers,
         })

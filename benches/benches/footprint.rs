@@ -36,13 +36,13 @@ async fn main() -> Fallible<()> {
     let program = std::env::current_exe()?;
     let mut command = upstream::command(&program, upstream);
     let mut running = Program::start("upstream", &mut command, Place::Load)?;
-    running.wait_for(upstream)?;
+    running.wait_for(upstream).await?;
     let ground = Ground {
         folder: folder.path(),
         upstream,
     };
     let mut results = Results::new("footprint", "What the mirror takes of a machine.");
-    results.sections.push(ground.process(effort)?);
+    results.sections.push(ground.process(effort).await?);
     let sizes: &[u64] = effort.choose(&[1_000, 10_000], &[10_000, 100_000, 1_000_000]);
     results
         .sections
@@ -61,15 +61,15 @@ struct Ground<'a> {
 }
 
 impl Ground<'_> {
-    fn mirror(&self, store: Store) -> Fallible<Mirror> {
+    async fn mirror(&self, store: Store) -> Fallible<Mirror> {
         let settings = Settings {
             store,
             ..Settings::default()
         };
-        start_mirror("mirror", self.folder, self.upstream, &settings)
+        start_mirror("mirror", self.folder, self.upstream, &settings).await
     }
 
-    fn process(&self, effort: Effort) -> Fallible<Section> {
+    async fn process(&self, effort: Effort) -> Fallible<Section> {
         let mut section = Section::new(
             "process",
             "The process, before the first request",
@@ -80,9 +80,9 @@ impl Ground<'_> {
         let mut idle = Vec::new();
         let mut threads = Vec::new();
         for _ in 0..effort.choose(3, 15) {
-            let mirror = self.mirror(Store::Memory(256 << 20))?;
+            let mirror = self.mirror(Store::Memory(256 << 20)).await?;
             times.push(mirror.started_in.as_secs_f64() * 1e3);
-            std::thread::sleep(Duration::from_millis(300));
+            tokio::time::sleep(Duration::from_millis(300)).await;
             idle.push(mirror.program.memory("VmRSS:")? as f64 / MEBIBYTE);
             threads.push(mirror.program.threads()? as f64);
         }
@@ -108,7 +108,7 @@ impl Ground<'_> {
                 ));
                 continue;
             }
-            let mirror = self.mirror(Store::Memory(needed + (64 << 20)))?;
+            let mirror = self.mirror(Store::Memory(needed + (64 << 20))).await?;
             let names = Arc::new(AtomicU64::new(0));
             // Connections, buffers and pools are not the objects'.
             self.fetch(&mirror, &names, CONNECTIONS as u64 * 20).await?;
@@ -133,7 +133,7 @@ impl Ground<'_> {
         );
         let names = Arc::new(AtomicU64::new(0));
         let file = self.folder.join("disk");
-        let mirror = self.mirror(Store::Disk(file.clone()))?;
+        let mirror = self.mirror(Store::Disk(file.clone())).await?;
         self.fetch(&mirror, &names, objects).await?;
         // It writes behind the answers; ending it writes the rest.
         drop(mirror);
@@ -142,7 +142,7 @@ impl Ground<'_> {
         if let Some(programs) = Programs::redis() {
             let mut redis = Plan::plain(&programs).start().await;
             let before = used_memory(&mut redis)?;
-            let mirror = self.mirror(Store::Redis(redis.address()))?;
+            let mirror = self.mirror(Store::Redis(redis.address())).await?;
             self.fetch(&mirror, &names, objects).await?;
             drop(mirror);
             let used = used_memory(&mut redis)? - before;

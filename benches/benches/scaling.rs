@@ -31,17 +31,20 @@ async fn main() -> Fallible<()> {
     let program = std::env::current_exe()?;
     let mut command = upstream::command(&program, address);
     let mut running = Program::start("upstream", &mut command, Place::Load)?;
-    running.wait_for(address)?;
-    let start = |name, place| {
+    running.wait_for(address).await?;
+    let start = async |name, place| {
         let settings = Settings {
             place,
             lines: "rewrite_bodies = false",
             ..Settings::default()
         };
-        start_mirror(name, folder.path(), address, &settings)
+        start_mirror(name, folder.path(), address, &settings).await
     };
     let mut results = Results::new("scaling", "How cost grows with what there is more of.");
-    let (one, two) = (start("one", Place::Proxy)?, start("two", Place::Both)?);
+    let (one, two) = (
+        start("one", Place::Proxy).await?,
+        start("two", Place::Both).await?,
+    );
     let bench = Bench {
         upstream: address,
         effort,

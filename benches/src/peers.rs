@@ -77,7 +77,7 @@ impl Peers {
     ///
     /// # Errors
     /// When one that is installed does not start.
-    pub fn start(program: &Path, folder: &Path) -> Fallible<Self> {
+    pub async fn start(program: &Path, folder: &Path) -> Fallible<Self> {
         let certificate = Certificate::new(folder)?;
         let upstream = free_address()?;
         let mut running = Program::start(
@@ -85,10 +85,10 @@ impl Peers {
             &mut upstream::command(program, upstream),
             Place::Load,
         )?;
-        running.wait_for(upstream)?;
-        let nginx = Nginx::start(folder, upstream, &certificate)?;
-        let varnish = varnish::start(folder, upstream)?;
-        let squid = squid::start(folder, upstream)?;
+        running.wait_for(upstream).await?;
+        let nginx = Nginx::start(folder, upstream, &certificate).await?;
+        let varnish = varnish::start(folder, upstream).await?;
+        let squid = squid::start(folder, upstream).await?;
         let found = [
             ("nginx", nginx.is_some()),
             ("Varnish", varnish.is_some()),

@@ -101,7 +101,7 @@ impl Program {
     ///
     /// # Errors
     /// When it ends before, or takes ten seconds.
-    pub fn wait_for(&mut self, address: SocketAddr) -> Fallible<Duration> {
+    pub async fn wait_for(&mut self, address: SocketAddr) -> Fallible<Duration> {
         let begun = Instant::now();
         loop {
             if TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok() {
@@ -113,7 +113,7 @@ impl Program {
             if begun.elapsed() > Duration::from_secs(10) {
                 return Err(format!("{} does not listen at {address}", self.name).into());
             }
-            std::thread::sleep(Duration::from_micros(200));
+            tokio::time::sleep(Duration::from_micros(500)).await;
         }
     }
 
@@ -163,27 +163,26 @@ impl Program {
 impl Drop for Program {
     fn drop(&mut self) {
         // Asked first, because masters end their workers; whatever is left after a while is killed.
-        let before = processes().map(|processes| tree(self.child.id(), &processes));
-        signal("TERM", &[self.child.id()]);
-        let end = Instant::now() + Duration::from_secs(5);
-        while Instant::now() < end {
-            if matches!(self.child.try_wait(), Ok(Some(_)) | Err(_)) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(5));
+        let pids = processes().map(|processes| tree(self.child.id(), &processes));
+        let pids = pids.unwrap_or_else(|_| vec![self.child.id()]);
+        signal("TERM", &pids[..1]).status().ok();
+        let later = signal("KILL", &pids).env("DELAY", "5").spawn();
+        self.child.wait().ok();
+        if let Ok(mut later) = later {
+            later.kill().ok();
+            later.wait().ok();
         }
-        signal("KILL", &before.unwrap_or_else(|_| vec![self.child.id()]));
-        // It cannot refuse that.
-        let _: std::io::Result<_> = self.child.wait();
     }
 }
 
-fn signal(name: &str, pids: &[u32]) {
-    let mut command = Command::new("bash");
+/// A signal to processes, after `DELAY` seconds; one that is gone already is what was wanted.
+fn signal(name: &str, pids: &[u32]) -> Command {
     let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
-    let line = format!("kill -{name} {} 2>/dev/null || true", pids.join(" "));
-    // A process that is gone already is what was wanted.
-    let _: std::io::Result<_> = command.args(["-c", &line]).status();
+    let pids = pids.join(" ");
+    let line = format!("sleep ${{DELAY:-0}}; kill -{name} {pids} 2>/dev/null || true");
+    let mut command = Command::new("bash");
+    command.args(["-c", &line]);
+    command
 }
 
 /// Linux counts in hundredths of a second wherever this runs.

@@ -75,7 +75,7 @@ pub fn program() -> Fallible<PathBuf> {
 ///
 /// # Errors
 /// When it does not start.
-pub fn start(
+pub async fn start(
     name: &str,
     folder: &Path,
     upstream: SocketAddr,
@@ -115,7 +115,7 @@ pub fn start(
     let mut command = Command::new(program()?);
     command.arg("--config").arg(&file);
     let mut running = Program::start(name, &mut command, settings.place)?;
-    let started_in = running.wait_for(address)?;
+    let started_in = running.wait_for(address).await?;
     Ok(Mirror {
         program: running,
         address,

@@ -35,7 +35,7 @@ const CACHED: &str = "proxy_cache one; proxy_cache_revalidate on; \
     proxy_cache_key $request_uri$http_accept$http_authorization;";
 
 impl Nginx {
-    pub(super) fn start(
+    pub(super) async fn start(
         folder: &Path,
         upstream: SocketAddr,
         certificate: &Certificate,
@@ -87,7 +87,7 @@ impl Nginx {
         let mut command = Command::new(program);
         command.arg("-c").arg(&file).arg("-p").arg(&folder);
         let mut running = Program::start("nginx", &mut command, Place::Proxy)?;
-        running.wait_for(plain)?;
+        running.wait_for(plain).await?;
         Ok(Some(Self {
             program: running,
             cache,

@@ -8,7 +8,7 @@ use super::Peer;
 use crate::Fallible;
 use crate::process::{Place, Program, free_address, installed};
 
-pub(super) fn start(folder: &Path, upstream: SocketAddr) -> Fallible<Option<Peer>> {
+pub(super) async fn start(folder: &Path, upstream: SocketAddr) -> Fallible<Option<Peer>> {
     let Some(program) = installed("squid") else {
         return Ok(None);
     };
@@ -34,7 +34,7 @@ pub(super) fn start(folder: &Path, upstream: SocketAddr) -> Fallible<Option<Peer
     command.args(["-N", "-f"]).arg(&file);
     command.stderr(std::process::Stdio::null());
     let mut running = Program::start("squid", &mut command, Place::Proxy)?;
-    running.wait_for(address)?;
+    running.wait_for(address).await?;
     Ok(Some(Peer {
         program: running,
         address,

@@ -8,7 +8,7 @@ use super::Peer;
 use crate::Fallible;
 use crate::process::{Place, Program, free_address, installed};
 
-pub(super) fn start(folder: &Path, upstream: SocketAddr) -> Fallible<Option<Peer>> {
+pub(super) async fn start(folder: &Path, upstream: SocketAddr) -> Fallible<Option<Peer>> {
     let Some(program) = installed("varnishd") else {
         return Ok(None);
     };
@@ -42,7 +42,7 @@ pub(super) fn start(folder: &Path, upstream: SocketAddr) -> Fallible<Option<Peer
         .arg(folder.join("work"));
     command.stderr(std::process::Stdio::null());
     let mut running = Program::start("varnishd", &mut command, Place::Proxy)?;
-    running.wait_for(address)?;
+    running.wait_for(address).await?;
     Ok(Some(Peer {
         program: running,
         address,
