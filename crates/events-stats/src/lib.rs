@@ -9,15 +9,19 @@
 //! | [`rate`] | how often a repository has events, on average and in bursts (pure) |
 //! | [`policy`] | how long to wait between polls, under one budget for all (pure) |
 //! | [`poll`] | what one poll fetches, stores and reports (pure) |
+//! | `schedule` | when each repository is polled next (pure) |
+//! | [`simulation`] | what a policy would have done with past events (pure) |
 //! | [`name`] | `owner/name` in whatever form (pure) |
 //! | [`lease`] | which process polls a repository |
 //! | [`store`] | repositories, events, state of polls, in SQLite or PostgreSQL |
 //! | [`source`] | GitHub: one page of a feed, or what a repository is called |
 //! | [`poller`] | polls what is due, stores what it finds, tells what is new |
 //! | [`windows`] | the windows of what this process polls, in memory |
+//! | [`command`] | what the command line does beside serving |
 //!
 //! Nothing in the pure modules reads a clock or the network: `now` is an argument.
 
+pub mod command;
 pub mod event;
 pub mod gap;
 pub mod lease;
@@ -26,6 +30,8 @@ pub mod policy;
 pub mod poll;
 pub mod poller;
 pub mod rate;
+pub(crate) mod schedule;
+pub mod simulation;
 pub mod source;
 pub mod statistics;
 pub mod store;

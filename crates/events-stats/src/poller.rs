@@ -7,7 +7,6 @@
 mod attempt;
 mod metrics;
 mod outcome;
-mod schedule;
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{File, TryLockError};
@@ -27,11 +26,11 @@ use crate::lease::Holder;
 use crate::name::FullName;
 use crate::policy::{Allowance, Policy};
 use crate::rate::{NEWEST, Rate};
+use crate::schedule::{Schedule, USUAL_SECONDS};
 use crate::source::Source;
 use crate::store::{LeaseClock, LeaseTerms, Repository, RepositoryId, Sharing, Store, StoreError};
 use crate::windows::Windows;
 use metrics::Instruments;
-use schedule::Schedule;
 
 pub use outcome::PollOutcome;
 
@@ -346,26 +345,25 @@ impl Poller {
         &self,
         active: &[Repository],
         now: Timestamp,
-    ) -> Result<Schedule, StoreError> {
-        let mut rates = HashMap::new();
+    ) -> Result<Schedule<RepositoryId>, StoreError> {
+        let options = &self.parts.options;
+        let mut allowance = options.allowance;
+        if options.policy == Policy::Budget {
+            let now = self.parts.clock.now();
+            let left = self.parts.source.requests_per_hour_left(now);
+            allowance.requests_per_hour = left.unwrap_or(allowance.requests_per_hour);
+        }
+        let mut schedule = Schedule::new(options.policy, allowance);
         for repository in active {
             let id = repository.id;
             let rate = match self.has(id) {
                 true => self.parts.windows.rate(id),
                 false => self.foreign_rate(id, now).await?,
             };
-            rates.insert(id, rate);
+            let floor = repository.poll_interval_seconds.unwrap_or(USUAL_SECONDS);
+            schedule.enter(id, rate, floor);
         }
-        let options = &self.parts.options;
-        let mut allowance = options.allowance;
-        if options.policy == Policy::Budget {
-            let left = self
-                .parts
-                .source
-                .requests_per_hour_left(self.parts.clock.now());
-            allowance.requests_per_hour = left.unwrap_or(allowance.requests_per_hour);
-        }
-        Ok(Schedule::new(active, rates, options.policy, allowance))
+        Ok(schedule)
     }
 
     async fn foreign_rate(

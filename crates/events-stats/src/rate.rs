@@ -43,6 +43,37 @@ impl Rate {
     }
 }
 
+/// The moments of a repository's newest events, from which its rate is estimated.
+#[derive(Clone, Debug, Default)]
+pub struct Recent {
+    /// Newest first.
+    moments: Vec<Timestamp>,
+    rate: Option<Rate>,
+}
+
+impl Recent {
+    /// Of moments in any order.
+    pub fn of(mut moments: Vec<Timestamp>) -> Self {
+        moments.sort_unstable_by(|one, other| other.cmp(one));
+        moments.truncate(NEWEST);
+        Self {
+            rate: Rate::estimate(&moments),
+            moments,
+        }
+    }
+
+    /// With some more.
+    #[must_use]
+    pub fn with(&self, more: impl Iterator<Item = Timestamp>) -> Self {
+        Self::of(self.moments.iter().copied().chain(more).collect())
+    }
+
+    /// What they come to.
+    pub fn rate(&self) -> Option<Rate> {
+        self.rate
+    }
+}
+
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -103,6 +134,15 @@ mod tests {
         .unwrap();
         assert_eq!(rate.half_buffer_seconds, Some(300.0));
         assert!(rate.mean < 0.001);
+    }
+
+    #[test]
+    fn recent_moments_are_kept_in_any_order() {
+        let recent = Recent::of(newest_first([40, 0].into_iter()));
+        let more = newest_first([10].into_iter()).into_iter();
+        assert_eq!(recent.with(more).rate().unwrap().mean, 0.05);
+        let many = newest_first(1_000..1_400).into_iter();
+        assert_eq!(recent.with(many).rate().unwrap().mean, 1.0);
     }
 
     #[test]

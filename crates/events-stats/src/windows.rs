@@ -11,7 +11,7 @@ use parking_lot::RwLock;
 use crate::Timestamp;
 use crate::event::Event;
 use crate::gap::Gap;
-use crate::rate::{NEWEST, Rate};
+use crate::rate::{NEWEST, Rate, Recent};
 use crate::store::{Repository, RepositoryId, Store, StoreError};
 use crate::window::{Extent, Window};
 
@@ -29,9 +29,7 @@ pub struct Watched {
 #[derive(Debug)]
 struct Kept {
     watched: Watched,
-    /// Moments of the newest events, newest first.
-    moments: Vec<Timestamp>,
-    rate: Option<Rate>,
+    recent: Recent,
     /// Events in the store.
     stored: u64,
 }
@@ -65,17 +63,17 @@ impl Windows {
 
     /// How often a repository has events.
     pub fn rate(&self, id: RepositoryId) -> Option<Rate> {
-        self.kept.read().get(&id)?.rate
+        self.kept.read().get(&id)?.recent.rate()
     }
 
     /// The same, as it will be with these events.
     pub(crate) fn rate_with(&self, id: RepositoryId, new: &[Event]) -> Option<Rate> {
         let kept = self.kept.read();
-        let known = kept.get(&id).map_or(&[][..], |kept| &kept.moments);
         let new = new.iter().map(|event| event.created_at);
-        let mut moments: Vec<Timestamp> = known.iter().copied().chain(new).collect();
-        moments.sort_unstable_by(|one, other| other.cmp(one));
-        Rate::estimate(&moments)
+        match kept.get(&id) {
+            Some(kept) => kept.recent.with(new).rate(),
+            None => Recent::of(new.collect()).rate(),
+        }
     }
 
     /// Builds a repository's window from the store, unless it is there and the store has not changed.
@@ -97,8 +95,7 @@ impl Windows {
                 gaps: store.gaps(id).await?,
                 covered_from: repository.covered_from,
             },
-            rate: Rate::estimate(&moments),
-            moments,
+            recent: Recent::of(moments),
             stored: repository.events_stored,
         };
         self.kept.write().insert(id, kept);
@@ -119,13 +116,10 @@ impl Windows {
         for event in &brought.events {
             let window = &mut kept.watched.window;
             window.insert(event.id, event.created_at, &event.kind, now);
-            let newer = |moment: &Timestamp| *moment > event.created_at;
-            let place = kept.moments.partition_point(newer);
-            kept.moments.insert(place, event.created_at);
-            kept.moments.truncate(NEWEST);
         }
+        let moments = brought.events.iter().map(|event| event.created_at);
+        kept.recent = kept.recent.with(moments);
         kept.stored += brought.events.len() as u64;
-        kept.rate = Rate::estimate(&kept.moments);
         kept.watched.gaps.extend(brought.gap.cloned());
         let covered = kept.watched.covered_from.into_iter();
         kept.watched.covered_from = covered.chain(brought.covered_from).min();

@@ -5,13 +5,13 @@ use std::time::Duration;
 use github_headers::EntityTag;
 
 use super::attempt::{Attempt, Reading};
-use super::schedule::{Schedule, USUAL_SECONDS};
 use super::{Division, Notice, Poller};
 use crate::Timestamp;
 use crate::name::FullName;
 use crate::poll::{Depth, FeedEnd, Knowledge, Question, Running, Verdict, question};
+use crate::schedule::{Schedule, USUAL_SECONDS};
 use crate::source::{Cause, Failed, Hints};
-use crate::store::{Begun, Kept, News, PollRequest, Repository, Started, StoreError};
+use crate::store::{Begun, Kept, News, PollRequest, Repository, RepositoryId, Started, StoreError};
 use crate::windows::Brought;
 
 /// At most so often, a changed feed is read to its end, for events that came late.
@@ -55,7 +55,7 @@ struct Poll<'a> {
     /// When it began.
     at: Timestamp,
     knowledge: Knowledge,
-    schedule: &'a Schedule,
+    schedule: &'a Schedule<RepositoryId>,
 }
 
 impl Poll<'_> {
@@ -74,7 +74,7 @@ impl Poller {
     pub(super) async fn poll(
         &self,
         repository: &Repository,
-        schedule: &Schedule,
+        schedule: &Schedule<RepositoryId>,
     ) -> Result<(), StoreError> {
         let at = self.now();
         let plan = schedule.plan(repository.id, at);

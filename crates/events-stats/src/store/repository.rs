@@ -312,6 +312,23 @@ impl Store {
         row.map(Repository::try_from).transpose()
     }
 
+    /// All names in lower case, former ones included, that lead to a repository.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn names(&self) -> Result<Vec<(String, RepositoryId)>, StoreError> {
+        let failed = failed("list names");
+        let rows = read!(self, pool => {
+            // The name that a repository has now comes last, and wins.
+            let rows = sqlx::query_as::<_, (String, i64)>(
+                "SELECT name_key, repository FROM former_names UNION ALL SELECT name_key, id FROM repositories",
+            );
+            rows.fetch_all(pool).await.map_err(failed)?
+        });
+        let names = rows.into_iter().map(|(name, id)| (name, RepositoryId(id)));
+        Ok(names.collect())
+    }
+
     /// Adds repositories; those that are known stay as they are, except that a wish to poll them activates them.
     ///
     /// # Errors

@@ -2,3 +2,4 @@
 
 mod catching_up;
 mod faults;
+mod sharing;

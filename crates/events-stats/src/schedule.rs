@@ -1,59 +1,57 @@
 //! When each repository is polled next, by what is known of all of them (pure).
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::Timestamp;
 use crate::policy::{Allowance, Candidate, Policy, intervals};
 use crate::rate::Rate;
-use crate::store::{Repository, RepositoryId};
 
 /// What GitHub asks for where it has never said so.
-pub(super) const USUAL_SECONDS: u64 = 60;
+pub(crate) const USUAL_SECONDS: u64 = 60;
 
 /// The intervals of all active repositories.
 #[derive(Clone, Debug)]
-pub(super) struct Schedule {
+pub(crate) struct Schedule<Id> {
     policy: Policy,
     allowance: Allowance,
-    candidates: Vec<(RepositoryId, Candidate)>,
+    candidates: Vec<(Id, Candidate)>,
 }
 
 /// When a repository may be polled again, and when it should be.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Plan {
-    pub(super) interval_seconds: f64,
-    pub(super) allowed_at: Timestamp,
-    pub(super) next_poll_at: Timestamp,
+pub(crate) struct Plan {
+    pub(crate) interval_seconds: f64,
+    pub(crate) allowed_at: Timestamp,
+    pub(crate) next_poll_at: Timestamp,
 }
 
-impl Schedule {
-    pub(super) fn new(
-        active: &[Repository],
-        rates: HashMap<RepositoryId, Option<Rate>>,
-        policy: Policy,
-        allowance: Allowance,
-    ) -> Self {
-        let candidates = active.iter().map(|repository| {
-            let candidate = Candidate {
-                rate: rates.get(&repository.id).copied().flatten(),
-                floor_seconds: seconds(repository.poll_interval_seconds.unwrap_or(USUAL_SECONDS)),
-            };
-            (repository.id, candidate)
-        });
+impl<Id: Copy + PartialEq> Schedule<Id> {
+    pub(crate) fn new(policy: Policy, allowance: Allowance) -> Self {
         Self {
             policy,
             allowance,
-            candidates: candidates.collect(),
+            candidates: Vec::new(),
         }
     }
 
-    pub(super) fn policy(&self) -> Policy {
+    /// Enters a repository, with the seconds that GitHub wants between two polls of it.
+    pub(crate) fn enter(&mut self, id: Id, rate: Option<Rate>, floor_seconds: u64) {
+        let candidate = Candidate {
+            rate,
+            floor_seconds: seconds(floor_seconds),
+        };
+        match self.candidates.iter_mut().find(|(other, _)| *other == id) {
+            Some((_, known)) => *known = candidate,
+            None => self.candidates.push((id, candidate)),
+        }
+    }
+
+    pub(crate) fn policy(&self) -> Policy {
         self.policy
     }
 
     /// The plan of one repository for a poll that begins now.
-    pub(super) fn plan(&self, id: RepositoryId, now: Timestamp) -> Plan {
+    pub(crate) fn plan(&self, id: Id, now: Timestamp) -> Plan {
         let candidates: Vec<Candidate> = self.candidates.iter().map(|(_, one)| *one).collect();
         let intervals = intervals(self.policy, &candidates, &self.allowance);
         let mut all = self.candidates.iter().zip(&intervals);
@@ -70,20 +68,15 @@ impl Schedule {
     }
 
     /// The plan with what the poll itself has told.
-    pub(super) fn revised(
+    pub(crate) fn revised(
         &self,
-        id: RepositoryId,
+        id: Id,
         rate: Option<Rate>,
         floor_seconds: u64,
         now: Timestamp,
     ) -> Plan {
         let mut revised = self.clone();
-        for (other, candidate) in &mut revised.candidates {
-            if *other == id {
-                candidate.rate = rate;
-                candidate.floor_seconds = seconds(floor_seconds);
-            }
-        }
+        revised.enter(id, rate, floor_seconds);
         revised.plan(id, now)
     }
 }
