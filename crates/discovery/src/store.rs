@@ -11,30 +11,41 @@
 //! | `gaps` | what can never match, and why |
 //! | `runs` | the tasks: queued, claimed, finished |
 //! | `rates` | what GitHub said about each token's quota |
+//! | `lists` | pages of what is served, and exact totals |
+//! | `dump` | everything, piece by piece |
+//! | `users` | who may use the API |
 
 use std::fmt;
 
 mod database;
 mod developers;
+mod dump;
 mod edges;
 mod gaps;
+mod lists;
 mod rates;
 mod repositories;
 mod runs;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
+mod users;
 
 pub(crate) use database::{Database, Dialect, Row, Statement, Value};
 pub(crate) use developers::{
     Candidate, Developer, DeveloperDetail, DeveloperRecord, Known, SyncMark, SyncState, Upserted,
 };
+pub(crate) use dump::NamedEdge;
 pub(crate) use edges::{Anchor, EdgeKind, Pass, PassEnd, PassResult, Side};
 pub(crate) use gaps::{Gap, Relation, Subject};
+pub(crate) use lists::Totals;
 pub(crate) use rates::{Rate, RateSum};
 pub(crate) use repositories::{Repository, RepositoryFlags, RepositoryRecord};
 pub(crate) use runs::{
     Cost, Finish, NewRun, Progress, Queued, Run, RunEnd, RunState, RunTarget, TaskName,
 };
+pub(crate) use users::Added;
 
 /// Why the store could not be used.
 #[derive(Debug, thiserror::Error)]

@@ -189,10 +189,7 @@ impl Store {
         ids: &[i64],
         limit: i64,
     ) -> Result<Vec<(i64, i64)>, StoreError> {
-        let (mine, other) = match side {
-            Side::From => ("from_id", "to_id"),
-            Side::To => ("to_id", "from_id"),
-        };
+        let (mine, other) = (side.column(), side.other().column());
         let mut select = Statement::new(format!(
             "SELECT {mine} AS mine, {other} AS other FROM edges WHERE kind = {} AND closed_at IS NULL AND {mine} IN ",
             kind.number()
@@ -207,11 +204,48 @@ impl Store {
     }
 }
 
+impl Store {
+    /// The edges that are there now with both ends among these.
+    pub(crate) async fn edges_among(
+        &self,
+        kind: EdgeKind,
+        ids: &[i64],
+    ) -> Result<Vec<(i64, i64)>, StoreError> {
+        let mut select = Statement::new(format!(
+            "SELECT from_id, to_id FROM edges WHERE kind = {} AND closed_at IS NULL AND from_id IN ",
+            kind.number()
+        ));
+        select.push_ids(ids);
+        select.push(" AND to_id IN ");
+        select.push_ids(ids);
+        let rows = self.database.all(select).await?;
+        rows.iter()
+            .map(|row| Ok((row.integer("from_id")?, row.integer("to_id")?)))
+            .collect()
+    }
+}
+
 /// Which end of an edge is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     From,
     To,
+}
+
+impl Side {
+    pub(super) const fn column(self) -> &'static str {
+        match self {
+            Self::From => "from_id",
+            Self::To => "to_id",
+        }
+    }
+
+    pub(super) const fn other(self) -> Self {
+        match self {
+            Self::From => Self::To,
+            Self::To => Self::From,
+        }
+    }
 }
 
 /// The edges that are new, or there again.

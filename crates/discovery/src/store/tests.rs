@@ -5,24 +5,33 @@ use super::developers::{DeveloperDetail, DeveloperRecord, Known, SyncMark, SyncS
 use super::*;
 use crate::crawl::gap::GapReason;
 use crate::moment::Moment;
+use crate::store::testing::sqlite;
 
 mod edges;
+mod known;
 mod runs;
 
-/// A database that ends with the test.
-pub(crate) struct Rig {
-    pub(crate) store: Store,
-    _directory: tempfile::TempDir,
-}
+/// Each case on SQLite as a test of its own; all of them on one PostgreSQL server.
+macro_rules! cases {
+    ($($module:ident::$case:ident),+ $(,)?) => {
+        mod in_sqlite {
+            $(#[tokio::test]
+            async fn $case() {
+                super::$module::$case(&super::sqlite().await.store).await;
+            })+
+        }
 
-pub(crate) async fn sqlite() -> Rig {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("discovery.db");
-    let url = format!("sqlite://{}", path.display());
-    Rig {
-        store: Store::open(&url, 4).await.unwrap(),
-        _directory: directory,
-    }
+        #[tokio::test]
+        async fn every_case_in_postgres() {
+            let server = test_servers::Postgres::start().await;
+            $({
+                let url = server.database(stringify!($case));
+                let store = Store::open(&url, 4).await.unwrap();
+                $module::$case(&store).await;
+                store.close().await;
+            })+
+        }
+    };
 }
 
 pub(crate) fn at(seconds: i64) -> Moment {
@@ -59,218 +68,6 @@ pub(crate) fn synced(now: Moment, due: i64, back_off_seconds: i64) -> SyncMark {
 }
 
 #[tokio::test]
-async fn accounts_are_known_by_their_ids() {
-    let rig = sqlite().await;
-    let store = &rig.store;
-    let first = [listed(1, "one"), described(2, "Two", 3)];
-    let upserted = store.upsert_developers(&first, 1, at(0)).await.unwrap();
-    assert_eq!(upserted.inserted, 2);
-    let again = store.upsert_developers(&first, 0, at(1)).await.unwrap();
-    assert_eq!(again.inserted, 0);
-    assert_eq!(store.developer_count().await.unwrap(), 2);
-    let known = store.known_developers(&[2, 3, 1]).await.unwrap();
-    assert_eq!(
-        known,
-        [Known::Described(at(1)), Known::Unknown, Known::Listed]
-    );
-    let two = store.developer_by_login("tWO").await.unwrap().unwrap();
-    assert_eq!((two.github_id, two.depth), (2, 0));
-    assert_eq!(two.detail.unwrap().followers_count, 3);
-    // A list tells less than the description: nothing is lost.
-    store
-        .upsert_developers(&[listed(2, "Two")], 5, at(2))
-        .await
-        .unwrap();
-    let two = store.developer(2).await.unwrap().unwrap();
-    assert_eq!((two.depth, two.detail.unwrap().followers_count), (0, 3));
-}
-
-#[tokio::test]
-async fn logins_that_are_swapped_are_followed() {
-    let rig = sqlite().await;
-    let store = &rig.store;
-    let before = [described(1, "ada", 0), described(2, "bob", 0)];
-    store.upsert_developers(&before, 0, at(0)).await.unwrap();
-    for id in [1, 2] {
-        store
-            .mark_developer(id, &synced(at(0), 1_000, 0))
-            .await
-            .unwrap();
-    }
-    // The list of someone else shows that 1 is bob now; 2 still bears that login here, and becomes due.
-    store
-        .upsert_developers(&[listed(1, "bob")], 0, at(10))
-        .await
-        .unwrap();
-    assert_eq!(
-        store
-            .developer_by_login("bob")
-            .await
-            .unwrap()
-            .unwrap()
-            .github_id,
-        1
-    );
-    let due = store.candidates(None, 10, at(10)).await.unwrap();
-    assert_eq!(due.iter().map(|due| due.github_id).collect::<Vec<_>>(), [2]);
-    store
-        .upsert_developers(&[listed(2, "ada")], 0, at(11))
-        .await
-        .unwrap();
-    assert_eq!(
-        store
-            .developer_by_login("ADA")
-            .await
-            .unwrap()
-            .unwrap()
-            .github_id,
-        2
-    );
-    assert_eq!(
-        store
-            .developer_by_login("bob")
-            .await
-            .unwrap()
-            .unwrap()
-            .github_id,
-        1
-    );
-    // What was seen earlier and arrives later changes nothing.
-    store
-        .upsert_developers(&[listed(2, "bob")], 0, at(5))
-        .await
-        .unwrap();
-    assert_eq!(store.developer(2).await.unwrap().unwrap().login, "ada");
-}
-
-#[tokio::test]
-async fn candidates_come_never_synced_first_then_by_due_time_then_by_id() {
-    let rig = sqlite().await;
-    let store = &rig.store;
-    for (id, seen) in [(5, 3), (4, 3), (9, 1)] {
-        store
-            .upsert_developers(&[listed(id, &format!("d{id}"))], 2, at(seen))
-            .await
-            .unwrap();
-    }
-    for (id, due) in [(1, 0), (2, 0), (3, -5), (6, 1_000)] {
-        store
-            .upsert_developers(&[listed(id, &format!("d{id}"))], 0, at(0))
-            .await
-            .unwrap();
-        store
-            .mark_developer(id, &synced(at(-10), due, 0))
-            .await
-            .unwrap();
-    }
-    let gone = SyncMark {
-        state: SyncState::Unavailable,
-        due_at: None,
-        ..synced(at(0), 0, 0)
-    };
-    store
-        .upsert_developers(&[listed(7, "d7")], 0, at(0))
-        .await
-        .unwrap();
-    store.mark_developer(7, &gone).await.unwrap();
-    let ids = async |depth, limit| {
-        let due = store.candidates(depth, limit, at(100)).await.unwrap();
-        due.iter().map(|due| due.github_id).collect::<Vec<_>>()
-    };
-    assert_eq!(ids(None, 10).await, [9, 4, 5, 3, 1, 2]);
-    assert_eq!(ids(None, 4).await, [9, 4, 5, 3]);
-    assert_eq!(ids(Some(1), 10).await, [3, 1, 2]);
-    assert_eq!(store.candidate_count(None, at(100)).await.unwrap(), 6);
-}
-
-#[tokio::test]
-async fn a_changed_count_ends_the_back_off() {
-    let rig = sqlite().await;
-    let store = &rig.store;
-    store
-        .upsert_developers(&[described(1, "ada", 7)], 0, at(0))
-        .await
-        .unwrap();
-    store
-        .mark_developer(1, &synced(at(0), 86_400, 86_400))
-        .await
-        .unwrap();
-    store
-        .upsert_developers(&[described(1, "ada", 7)], 0, at(1))
-        .await
-        .unwrap();
-    let same = store.developer(1).await.unwrap().unwrap().sync;
-    assert_eq!(
-        (same.due_at, same.back_off_seconds),
-        (Some(at(86_400)), 86_400)
-    );
-    store
-        .upsert_developers(&[described(1, "ada", 8)], 0, at(2))
-        .await
-        .unwrap();
-    let changed = store.developer(1).await.unwrap().unwrap().sync;
-    assert_eq!((changed.due_at, changed.back_off_seconds), (Some(at(2)), 0));
-}
-
-#[tokio::test]
-async fn gaps_are_replaced() {
-    let rig = sqlite().await;
-    let store = &rig.store;
-    let gap = |relation, stored| Gap {
-        subject: Subject::Developer,
-        subject_id: 1,
-        relation,
-        reason: GapReason::DeletedAccounts,
-        reported: 9,
-        stored,
-        recorded_at: at(0),
-    };
-    let both = [gap(Relation::Followers, 8), gap(Relation::Following, 7)];
-    store
-        .replace_gaps(Subject::Developer, 1, &both)
-        .await
-        .unwrap();
-    store
-        .replace_gaps(Subject::Repository, 1, &[])
-        .await
-        .unwrap();
-    let gaps = store.gaps_of(Subject::Developer, &[1, 2]).await.unwrap();
-    assert_eq!(gaps, both);
-    store
-        .replace_gaps(Subject::Developer, 1, &both[..1])
-        .await
-        .unwrap();
-    assert_eq!(
-        store.gaps_of(Subject::Developer, &[1]).await.unwrap().len(),
-        1
-    );
-}
-
-#[tokio::test]
-async fn rates_are_summed_and_never_go_back() {
-    let rig = sqlite().await;
-    let store = &rig.store;
-    assert_eq!(store.rate_sum().await.unwrap(), None);
-    let rate = |token: &str, remaining, reset, seen| Rate {
-        token: token.to_owned(),
-        masked: "ghp_…1234".to_owned(),
-        limit: 5_000,
-        remaining,
-        reset_at: at(reset),
-        blocked_until: None,
-        seen_at: at(seen),
-    };
-    store.record_rate(&rate("a", 4_000, 50, 2)).await.unwrap();
-    store.record_rate(&rate("a", 4_999, 40, 1)).await.unwrap();
-    store.record_rate(&rate("b", 10, 30, 1)).await.unwrap();
-    let sum = store.rate_sum().await.unwrap().unwrap();
-    assert_eq!(
-        (sum.limit, sum.remaining, sum.reset_at),
-        (10_000, 4_010, at(30))
-    );
-}
-
-#[tokio::test]
 async fn an_opened_store_can_be_opened_again() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("d.db").display().to_string();
@@ -289,4 +86,24 @@ async fn an_opened_store_can_be_opened_again() {
         .to_string();
     let error = Store::open(&missing, 2).await.unwrap_err();
     assert!(error.to_string().contains(&missing), "{error}");
+}
+
+cases! {
+    known::accounts_are_known_by_their_ids,
+    known::logins_that_are_swapped_are_followed,
+    known::candidates_come_never_synced_first_then_by_due_time_then_by_id,
+    known::a_changed_count_ends_the_back_off,
+    known::gaps_are_replaced,
+    known::rates_are_summed_and_never_go_back,
+    edges::a_complete_pass_closes_what_it_did_not_see,
+    edges::an_aborted_pass_closes_nothing,
+    edges::both_ends_may_be_read_at_once,
+    edges::a_pass_begun_earlier_at_the_other_end_protects_what_it_sees_later,
+    edges::a_page_stored_twice_doubles_nothing,
+    edges::whoever_gains_a_follower_is_due_unless_a_back_off_runs,
+    edges::a_transferred_repository_has_one_owner,
+    runs::a_target_is_queued_once_while_it_lives,
+    runs::a_run_is_held_by_one_worker_and_taken_over_at_its_cursor,
+    runs::the_ends_of_a_run,
+    runs::many_workers_never_hold_the_same_run,
 }

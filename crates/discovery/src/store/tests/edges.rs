@@ -23,10 +23,7 @@ async fn others(store: &Store, kind: EdgeKind, side: Side, id: i64) -> Vec<i64> 
     edges.into_iter().map(|(_, other)| other).collect()
 }
 
-#[tokio::test]
-async fn a_complete_pass_closes_what_it_did_not_see() {
-    let rig = sqlite().await;
-    let store = &rig.store;
+pub(super) async fn a_complete_pass_closes_what_it_did_not_see(store: &Store) {
     let list = Anchor::To(1);
     let first = pass(store, EdgeKind::Follows, list, &[2, 3, 4], at(0)).await;
     assert_eq!((first.closed.len(), first.open), (0, 3));
@@ -46,10 +43,7 @@ async fn a_complete_pass_closes_what_it_did_not_see() {
     assert_eq!(store.counter("follows").await.unwrap(), 4);
 }
 
-#[tokio::test]
-async fn an_aborted_pass_closes_nothing() {
-    let rig = sqlite().await;
-    let store = &rig.store;
+pub(super) async fn an_aborted_pass_closes_nothing(store: &Store) {
     let list = Anchor::From(1);
     pass(store, EdgeKind::Stars, list, &[2, 3], at(0)).await;
     let aborted = store.begin_pass(EdgeKind::Stars, list).await.unwrap();
@@ -61,10 +55,7 @@ async fn an_aborted_pass_closes_nothing() {
     assert_eq!((result.closed.len(), result.open), (0, 2));
 }
 
-#[tokio::test]
-async fn both_ends_may_be_read_at_once() {
-    let rig = sqlite().await;
-    let store = &rig.store;
+pub(super) async fn both_ends_may_be_read_at_once(store: &Store) {
     // The followers of 1 are being read when 2, who has just followed, is read from the other end.
     let followers = store
         .begin_pass(EdgeKind::Follows, Anchor::To(1))
@@ -79,10 +70,9 @@ async fn both_ends_may_be_read_at_once() {
     assert_eq!((result.closed.len(), result.open), (0, 2));
 }
 
-#[tokio::test]
-async fn a_pass_begun_earlier_at_the_other_end_protects_what_it_sees_later() {
-    let rig = sqlite().await;
-    let store = &rig.store;
+pub(super) async fn a_pass_begun_earlier_at_the_other_end_protects_what_it_sees_later(
+    store: &Store,
+) {
     let following = store
         .begin_pass(EdgeKind::Follows, Anchor::From(2))
         .await
@@ -99,10 +89,7 @@ async fn a_pass_begun_earlier_at_the_other_end_protects_what_it_sees_later() {
     assert_eq!((result.closed.len(), result.open), (0, 1));
 }
 
-#[tokio::test]
-async fn a_page_stored_twice_doubles_nothing() {
-    let rig = sqlite().await;
-    let store = &rig.store;
+pub(super) async fn a_page_stored_twice_doubles_nothing(store: &Store) {
     let list = store
         .begin_pass(EdgeKind::Follows, Anchor::From(1))
         .await
@@ -121,10 +108,7 @@ async fn a_page_stored_twice_doubles_nothing() {
     assert_eq!(store.counter("follows").await.unwrap(), 2);
 }
 
-#[tokio::test]
-async fn whoever_gains_a_follower_is_due_unless_a_back_off_runs() {
-    let rig = sqlite().await;
-    let store = &rig.store;
+pub(super) async fn whoever_gains_a_follower_is_due_unless_a_back_off_runs(store: &Store) {
     for (id, back_off) in [(1, 0), (2, 86_400)] {
         store
             .upsert_developers(&[listed(id, &format!("d{id}"))], 0, at(0))
@@ -140,10 +124,7 @@ async fn whoever_gains_a_follower_is_due_unless_a_back_off_runs() {
     assert_eq!(due.iter().map(|due| due.github_id).collect::<Vec<_>>(), [1]);
 }
 
-#[tokio::test]
-async fn a_transferred_repository_has_one_owner() {
-    let rig = sqlite().await;
-    let store = &rig.store;
+pub(super) async fn a_transferred_repository_has_one_owner(store: &Store) {
     let record = |owner, full_name: &str| RepositoryRecord {
         github_id: 10,
         owner_github_id: owner,

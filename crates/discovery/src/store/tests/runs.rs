@@ -17,10 +17,7 @@ async fn queue(store: &Store, login: &str) -> Queued {
         .unwrap()
 }
 
-#[tokio::test]
-async fn a_target_is_queued_once_while_it_lives() {
-    let rig = sqlite().await;
-    let store = &rig.store;
+pub(super) async fn a_target_is_queued_once_while_it_lives(store: &Store) {
     let Queued::New(id) = queue(store, "Ada").await else {
         panic!("it was not there");
     };
@@ -61,10 +58,7 @@ async fn a_target_is_queued_once_while_it_lives() {
     ));
 }
 
-#[tokio::test]
-async fn a_run_is_held_by_one_worker_and_taken_over_at_its_cursor() {
-    let rig = sqlite().await;
-    let store = &rig.store;
+pub(super) async fn a_run_is_held_by_one_worker_and_taken_over_at_its_cursor(store: &Store) {
     let id = queue(store, "ada").await.id();
     let mut held = store
         .claim_next_run("first", LEASE, at(0))
@@ -120,10 +114,7 @@ async fn a_run_is_held_by_one_worker_and_taken_over_at_its_cursor() {
     );
 }
 
-#[tokio::test]
-async fn the_ends_of_a_run() {
-    let rig = sqlite().await;
-    let store = &rig.store;
+pub(super) async fn the_ends_of_a_run(store: &Store) {
     let id = queue(store, "ada").await.id();
     let retry = RunEnd::Retry {
         at: at(50),
@@ -179,14 +170,12 @@ async fn the_ends_of_a_run() {
     );
 }
 
-#[tokio::test]
-async fn many_workers_never_hold_the_same_run() {
-    let rig = sqlite().await;
+pub(super) async fn many_workers_never_hold_the_same_run(store: &Store) {
     let logins: Vec<NewRun> = (0..20).map(|n| profile(&format!("d{n}"), at(0))).collect();
-    rig.store.queue_runs(&logins, at(0)).await.unwrap();
+    store.queue_runs(&logins, at(0)).await.unwrap();
     let mut workers = tokio::task::JoinSet::new();
     for worker in 0..4 {
-        let store = rig.store.clone();
+        let store = store.clone();
         workers.spawn(async move {
             let mut mine = Vec::new();
             while let Some(run) = store
