@@ -31,6 +31,11 @@ const PAGES: &[Page] = &[
         program: "github-read-cache",
         arguments: &["--print-config-docs"],
     },
+    Page {
+        file: "docs/events-configuration.md",
+        program: "github-events",
+        arguments: &["--print-config-docs"],
+    },
 ];
 
 const ROUTE_TABLE: &str = "crates/github-headers/src/route/table.txt";

@@ -1,11 +1,12 @@
 //! Where events may be missing, and why: what is not known is said, never averaged over.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::Timestamp;
 
 /// Why events may be missing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum GapReason {
     /// More events than a feed keeps came between two polls.
@@ -35,7 +36,7 @@ impl GapReason {
 }
 
 /// A stretch of time in which events may be missing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Gap {
     /// The newest event known before it.
     pub from: Timestamp,

@@ -17,28 +17,50 @@
 //! | [`source`] | GitHub: one page of a feed, or what a repository is called |
 //! | [`poller`] | polls what is due, stores what it finds, tells what is new |
 //! | [`windows`] | the windows of what this process polls, in memory |
-//! | [`command`] | what the command line does beside serving |
+//! | [`windowed`] | one window with its gaps, as answers need it |
+//! | [`picture`] | pictures of a window (pure) |
+//! | [`command`], [`administration`] | what the command line does beside serving |
+//! | [`config`] | what can be set, and the generated reference |
+//! | `auth` | who is let in (pure) |
+//! | `hub` | what has just happened, for those who listen |
+//! | [`routes`], `problem`, `metrics` | answers, errors to HTTP, what is counted |
+//! | [`service`], `server` | the parts put together, on their sockets |
 //!
 //! Nothing in the pure modules reads a clock or the network: `now` is an argument.
 
+pub mod administration;
 pub mod command;
+pub mod config;
 pub mod event;
 pub mod gap;
 pub mod lease;
 pub mod name;
+pub mod picture;
 pub mod policy;
 pub mod poll;
 pub mod poller;
 pub mod rate;
+pub mod routes;
 pub(crate) mod schedule;
+pub mod service;
 pub mod simulation;
 pub mod source;
 pub mod statistics;
 pub mod store;
 pub mod timestamp;
 pub mod window;
+pub mod windowed;
 pub mod windows;
 
+mod auth;
+mod hub;
+mod metrics;
+mod problem;
+mod server;
+
+pub use config::Config;
 pub use event::{Event, EventId};
 pub use name::FullName;
+pub use server::Server;
+pub use service::{BuildError, Monitor, Parts};
 pub use timestamp::Timestamp;

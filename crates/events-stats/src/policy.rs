@@ -9,11 +9,12 @@
 //! fill half of the 300 events that a feed keeps.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::rate::Rate;
 
 /// How intervals are chosen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Policy {
     /// Proportional to 1/sqrt(rate), within a fixed number of requests per hour. The least mean wait.

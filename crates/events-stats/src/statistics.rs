@@ -4,11 +4,12 @@
 //! constant time. Median and ninetieth percentile are exact, over at most the window's events, when they are asked for.
 
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
 
 use crate::Timestamp;
 
 /// What is known of one type of event, or of all together, in one window.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Statistics {
     /// `PushEvent`, ...; absent for all types together.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
@@ -21,12 +22,15 @@ pub struct Statistics {
     pub median_seconds: Option<f64>,
     /// Nearest rank: the smallest gap that at least 90 % of the gaps do not exceed.
     #[serde(serialize_with = "as_float")]
+    #[schema(value_type = Option<f64>)]
     pub p90_seconds: Option<i64>,
     /// The smallest gap.
     #[serde(serialize_with = "as_float")]
+    #[schema(value_type = Option<f64>)]
     pub min_seconds: Option<i64>,
     /// The largest gap.
     #[serde(serialize_with = "as_float")]
+    #[schema(value_type = Option<f64>)]
     pub max_seconds: Option<i64>,
     /// The oldest event counted.
     pub first_at: Option<Timestamp>,

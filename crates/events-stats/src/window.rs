@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::gap::Gap;
 use crate::statistics::{Statistics, mean_gap};
@@ -58,7 +59,7 @@ pub enum Inserted {
 }
 
 /// Why a window does not reach farther back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LimitedBy {
     /// It covers all its days.
@@ -70,7 +71,7 @@ pub enum LimitedBy {
 }
 
 /// A window's own description, beside the numbers.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct WindowReport {
     /// Days asked for.
     pub days: u32,
@@ -199,6 +200,11 @@ impl Window {
     /// Types that occur, in order of their names.
     pub fn kinds(&self) -> impl Iterator<Item = &str> {
         self.kinds.keys().map(|kind| &**kind)
+    }
+
+    /// All counted events, oldest first: when, and of which type.
+    pub fn events(&self) -> impl Iterator<Item = (Timestamp, &str)> {
+        self.events.iter().map(|((at, _), kind)| (*at, &**kind))
     }
 
     /// The numbers of one type.

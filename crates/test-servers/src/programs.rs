@@ -48,6 +48,19 @@ impl Programs {
     }
 }
 
+/// A program that the test command provides under this variable; `None` where it does not. In CI that is a failure.
+pub fn provided(variable: &str) -> Option<PathBuf> {
+    let found = std::env::var_os(variable).map(PathBuf::from);
+    if found.is_none() {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "{variable} is not set: run cargo xtask test"
+        );
+        println!("not run: {variable} is not set; cargo xtask test sets it");
+    }
+    found
+}
+
 /// The program that the variable names; an empty one names none.
 fn program(variable: &str, name: &str) -> Option<PathBuf> {
     let given = std::env::var_os(variable).filter(|given| !given.is_empty());

@@ -34,10 +34,13 @@ pub(super) struct Instruments {
 impl Instruments {
     pub(super) fn new(metrics: &Metrics) -> Self {
         Self {
-            polls: metrics.counters("events_polls_total", "Polls, by how they ended."),
-            events: metrics.counters("events_stored_total", "Events that polls have brought."),
+            polls: metrics.counters("github_events_polls_total", "Polls, by how they ended."),
+            events: metrics.counters(
+                "github_events_stored_total",
+                "Events that polls have brought.",
+            ),
             gaps: metrics.counters(
-                "events_gaps_total",
+                "github_events_gaps_total",
                 "Stretches of time in which events may be missing, by reason.",
             ),
         }

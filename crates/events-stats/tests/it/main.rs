@@ -6,4 +6,5 @@ mod backfill;
 mod policies;
 mod poller;
 mod rig;
+mod service;
 mod store;

@@ -9,20 +9,9 @@ use tokio::process::Command;
 
 use crate::rig::Rig;
 
-const REPOSITORY: &str = "octocat/Hello-World";
+pub(crate) use test_servers::provided;
 
-/// A program that the test command provides.
-pub(crate) fn provided(variable: &str) -> Option<PathBuf> {
-    let found = std::env::var_os(variable).map(PathBuf::from);
-    if found.is_none() {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "{variable} is not set: run cargo xtask test"
-        );
-        println!("not run: {variable} is not set; cargo xtask test sets it");
-    }
-    found
-}
+const REPOSITORY: &str = "octocat/Hello-World";
 
 fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/clients")

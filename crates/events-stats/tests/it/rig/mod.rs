@@ -8,7 +8,7 @@ use events_stats::{Event, FullName, Timestamp};
 use tempfile::TempDir;
 use test_servers::Postgres;
 
-pub(crate) use monitor::{Github, Monitor, every_five_minutes, of_one, parts};
+pub(crate) use monitor::{Github, Monitor, SimTime, every_five_minutes, of_one, parts};
 
 /// 2026-01-01T00:00:00Z.
 pub(crate) const START: i64 = 1_767_225_600;

@@ -1,0 +1,102 @@
+//! The command line of `github-events`.
+
+use std::path::PathBuf;
+
+use service_runtime::config::Flag;
+
+/// Activity of a few GitHub repositories: their events, and how far apart they are.
+#[derive(Debug, clap::Parser)]
+#[command(name = "github-events", version)]
+pub(crate) struct Arguments {
+    /// Address to listen on; wins over API_HOST [default: 127.0.0.1]
+    #[arg(long, value_name = "ADDR", global = true)]
+    host: Option<String>,
+    /// Port to listen on; wins over API_PORT [default: 8000]
+    #[arg(long, value_name = "PORT", global = true)]
+    port: Option<String>,
+    /// GitHub's API; wins over GITHUB_API_URL [default: `https://api.github.com`]
+    #[arg(long, value_name = "URL", global = true)]
+    upstream: Option<String>,
+    /// `postgres://...`, `sqlite:///abs/path` or a path; wins over DATABASE_URL [default: github-events.sqlite3]
+    #[arg(long, value_name = "URL", global = true)]
+    database: Option<String>,
+    /// How requests are spread: sqrt, average, fixed or budget; wins over POLICY [default: sqrt]
+    #[arg(long, value_name = "POLICY", global = true)]
+    pub(crate) policy: Option<String>,
+    /// Requests per hour, all repositories together; wins over BUDGET [default: 150]
+    #[arg(long, value_name = "REQUESTS", global = true)]
+    budget: Option<String>,
+    /// How many repositories may be polled; wins over MAX_ACTIVE [default: 5]
+    #[arg(long, value_name = "COUNT", global = true)]
+    max_active: Option<String>,
+    /// TOML file with settings; environment variables and flags win over it
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) config: Option<PathBuf>,
+    /// Log lines as text or json [default: text]
+    #[arg(long, value_name = "FORMAT", global = true)]
+    log_format: Option<String>,
+    /// Show the settings and where each comes from, then exit
+    #[arg(long)]
+    pub(crate) print_config: bool,
+    /// Check the settings, then exit
+    #[arg(long)]
+    pub(crate) check_config: bool,
+    /// Print docs/events-configuration.md, then exit
+    #[arg(long, hide = true)]
+    pub(crate) print_config_docs: bool,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Poll, and answer requests (what happens without a command)
+    Serve,
+    /// Watch repositories: all of them, or none
+    Add {
+        /// owner/name or urls
+        #[arg(required = true, value_name = "REPOSITORY")]
+        names: Vec<String>,
+        /// Do not poll them
+        #[arg(long)]
+        inactive: bool,
+    },
+    /// Poll a repository from now on
+    Activate {
+        #[arg(value_name = "REPOSITORY")]
+        name: String,
+    },
+    /// Poll a repository no more
+    Deactivate {
+        #[arg(value_name = "REPOSITORY")]
+        name: String,
+    },
+    /// Show the watched repositories
+    List {
+        /// As the interface shows them
+        #[arg(long)]
+        json: bool,
+    },
+    /// Poll a repository now, if GitHub allows it
+    Poll {
+        #[arg(value_name = "REPOSITORY")]
+        name: String,
+    },
+}
+
+impl Arguments {
+    /// The settings among the arguments.
+    pub(crate) fn flags(&mut self) -> impl Iterator<Item = Flag> + use<> {
+        let flags = [
+            Flag::given("--host", "host", self.host.take()),
+            Flag::given("--port", "port", self.port.take()),
+            Flag::given("--upstream", "upstream", self.upstream.take()),
+            Flag::given("--database", "database.url", self.database.take()),
+            Flag::given("--policy", "polling.policy", self.policy.take()),
+            Flag::given("--budget", "polling.requests_per_hour", self.budget.take()),
+            Flag::given("--max-active", "max_active", self.max_active.take()),
+            Flag::given("--log-format", "log.format", self.log_format.take()),
+        ];
+        flags.into_iter().flatten()
+    }
+}

@@ -1,0 +1,585 @@
+//! The parts put together: store, GitHub, poller, stream and routes; one service per connection.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use github_upstream::pool::CredentialError;
+use github_upstream::{BaseUrl, BaseUrlError, Upstream, UpstreamOptions, WallClock};
+use http::uri::PathAndQuery;
+use http::{Request, Response, Uri};
+use hyper::body::Incoming;
+use service_runtime::front::{Front, PlacedBody};
+use service_runtime::logs::AccessLog;
+use service_runtime::{Clock, Failure, Metrics, Readiness, Secret, Shutdown};
+use tokio::sync::{Notify, Semaphore};
+use tower_service::Service;
+
+use crate::Timestamp;
+use crate::auth::ApiKeys;
+use crate::config::{Config, ConfigProblem};
+use crate::hub::{Hub, Topic};
+use crate::metrics::Instruments;
+use crate::name::FullName;
+use crate::policy::Policy;
+use crate::poller::{self, Notice, Poller, PollerError, PollerOptions};
+use crate::problem::Problem;
+use crate::routes;
+use crate::routes::shapes::RepositoryObject;
+use crate::source::{Cause, Failed, Feed, Found, Source, SourceOptions};
+use crate::store::{
+    Adding, NewRepository, Page, Repository, RepositoryId, Standing, Store, StoreError,
+    StoreOptions,
+};
+use crate::window::Extent;
+use crate::windowed::Windowed;
+use crate::windows::Windows;
+
+impl From<BuildError> for Failure {
+    fn from(error: BuildError) -> Self {
+        match error.is_config() {
+            true => Self::usage("configuration").because(error),
+            false => Self::start("cannot start").because(error),
+        }
+    }
+}
+
+/// What a monitor is given by whoever runs it.
+pub struct Parts {
+    /// Metrics to register with.
+    pub metrics: Metrics,
+    /// Where the line per request goes; `None` = nowhere.
+    pub access_log: Option<AccessLog>,
+    /// Ends streams and polls.
+    pub shutdown: Shutdown,
+    /// The wall clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Why a monitor cannot be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A setting is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigProblem),
+    /// The upstream url is not one.
+    #[error("upstream: not usable")]
+    BaseUrl(#[source] BaseUrlError),
+    /// The upstream client cannot be made, for instance because a certificate file is unreadable.
+    #[error("cannot set up the upstream client")]
+    Upstream(#[source] github_upstream::BuildError),
+    /// A token cannot be used.
+    #[error("token: not usable")]
+    Token(#[source] CredentialError),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Nothing can be polled.
+    #[error(transparent)]
+    Poller(#[from] PollerError),
+}
+
+impl BuildError {
+    /// Whether a setting is to blame, as opposed to the machine.
+    pub fn is_config(&self) -> bool {
+        match self {
+            Self::Config(_) | Self::BaseUrl(_) | Self::Upstream(_) | Self::Token(_) => true,
+            Self::Store(error) => matches!(error, StoreError::Address(_)),
+            Self::Poller(_) => false,
+        }
+    }
+}
+
+/// Opens the database that the settings name.
+///
+/// # Errors
+/// Says what is wrong with its address, or why it cannot be used.
+pub async fn open_store(config: &Config) -> Result<Store, StoreError> {
+    let options = StoreOptions {
+        max_connections: config.database.max_connections,
+        ..StoreOptions::default()
+    };
+    Store::open(config.database.url(), options).await
+}
+
+/// GitHub as the settings describe it.
+///
+/// # Errors
+/// When its address, a token or a certificate file cannot be used.
+pub fn open_source(config: &Config, clock: Arc<dyn Clock>) -> Result<Source, BuildError> {
+    let http = &config.upstream_http;
+    let mut options = UpstreamOptions::default();
+    options.base_url = config
+        .upstream
+        .parse::<BaseUrl>()
+        .map_err(BuildError::BaseUrl)?;
+    options.connect_timeout = Duration::from_secs(http.connect_timeout_seconds);
+    options.response_timeout = Duration::from_secs(http.response_timeout_seconds);
+    options.body_idle_timeout = Duration::from_secs(http.body_idle_timeout_seconds);
+    // A limited token is not waited for: the poller comes back when GitHub says so, and clients are told.
+    options.pacing.max_wait = Duration::ZERO;
+    options.extra_root_certificates = http.ca_file.as_ref().map(PathBuf::from);
+    let wall = Arc::clone(&clock);
+    let upstream = Upstream::builder(options)
+        .clock(WallClock::new(move || wall.now()))
+        .build()
+        .map_err(BuildError::Upstream)?;
+    let tokens = [&config.token, &config.organization_token];
+    let options = SourceOptions {
+        address: config.upstream.clone(),
+        tokens: tokens.map(|token| token.expose().clone()).to_vec(),
+        max_page_bytes: config.polling.max_page_bytes,
+    };
+    Source::new(upstream, options, clock).map_err(BuildError::Token)
+}
+
+/// Store and GitHub as the settings describe them: what server and command line have in common.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    pub(crate) store: Store,
+    pub(crate) source: Source,
+    pub(crate) max_active: usize,
+    clock: Clocked,
+    policy: Policy,
+    upstream: String,
+}
+
+/// A clock that can be shown.
+struct Clocked(Arc<dyn Clock>);
+
+impl fmt::Debug for Clocked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clock")
+    }
+}
+
+impl Desk {
+    pub(crate) async fn open(config: &Config, parts: &Parts) -> Result<Self, BuildError> {
+        config.check()?;
+        Ok(Self {
+            store: open_store(config).await?,
+            source: open_source(config, Arc::clone(&parts.clock))?,
+            max_active: config.max_active,
+            clock: Clocked(Arc::clone(&parts.clock)),
+            policy: config.polling.policy,
+            upstream: config.upstream.clone(),
+        })
+    }
+
+    /// All repositories, in the order in which they were added.
+    pub(crate) async fn all(&self) -> Result<Vec<Repository>, StoreError> {
+        let mut all = Vec::new();
+        for number in 1.. {
+            let page = Page { number, size: 100 };
+            let (some, total) = self.store.repositories(page).await?;
+            let is_last = some.is_empty();
+            all.extend(some);
+            if is_last || all.len() as u64 >= total {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
+    /// A repository as answers show it.
+    pub(crate) async fn object(&self, repository: Repository) -> Result<RepositoryObject, Problem> {
+        let gaps = self.store.gaps(repository.id).await?;
+        Ok(RepositoryObject::new(
+            repository,
+            gaps,
+            &self.upstream,
+            self.policy,
+        ))
+    }
+
+    /// Asks GitHub for a repository.
+    pub(crate) async fn look_up(&self, name: &FullName) -> Result<Looked, Problem> {
+        let failed = |failed: Failed| match (failed.cause, failed.retry_at) {
+            (Cause::RateLimited, at) => {
+                let wait = at.and_then(|at| at.duration_since(self.clock.0.now()).ok());
+                Problem::Limited {
+                    wait_seconds: wait.map_or(60, |wait| wait.as_secs() + 1),
+                }
+            }
+            (cause, _) => Problem::Upstream(cause.to_string()),
+        };
+        let found = self.source.repository(&Feed::Named(name.clone())).await;
+        match found.map_err(failed)? {
+            Found::Named { full_name, number } => Ok(Looked {
+                full_name,
+                github_id: number,
+            }),
+            Found::Gone(_) => Err(Problem::UnknownUpstream(name.clone())),
+            Found::Moved { .. } => Err(Problem::Upstream("it redirects in a circle".to_owned())),
+        }
+    }
+
+    /// What a poller is made of that tells nobody.
+    pub(crate) fn poller_parts(&self, config: &Config, metrics: &Metrics) -> poller::Parts {
+        poller::Parts {
+            store: self.store.clone(),
+            source: self.source.clone(),
+            clock: Arc::clone(&self.clock.0),
+            windows: Windows::new(config.window.extent()),
+            tell: Arc::new(|_| {}),
+            bell: Arc::default(),
+            metrics: metrics.clone(),
+            options: PollerOptions {
+                policy: config.polling.policy,
+                allowance: config.polling.allowance(),
+                retention: config.database.retention(),
+                ..PollerOptions::default()
+            },
+        }
+    }
+}
+
+/// What all connections share.
+pub(crate) struct Shared {
+    pub(crate) desk: Desk,
+    pub(crate) windows: Windows,
+    pub(crate) hub: Hub,
+    pub(crate) listeners: Arc<Semaphore>,
+    pub(crate) heartbeat: Duration,
+    pub(crate) keys: Option<ApiKeys>,
+    pub(crate) webhook_secret: Secret,
+    pub(crate) max_body_bytes: usize,
+    pub(crate) extent: Extent,
+    pub(crate) metrics: Metrics,
+    pub(crate) readiness: Readiness,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) clock: Arc<dyn Clock>,
+    instruments: Arc<Instruments>,
+    bell: Arc<Notify>,
+    front: Front,
+}
+
+/// A repository as GitHub has it.
+pub(crate) struct Looked {
+    pub(crate) full_name: FullName,
+    pub(crate) github_id: u64,
+}
+
+impl Shared {
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp::of(self.clock.now())
+    }
+
+    /// Something may be due earlier than it was.
+    pub(crate) fn wake(&self) {
+        self.bell.notify_one();
+    }
+
+    /// The watched repository that a path names.
+    pub(crate) async fn find(
+        &self,
+        (owner, name): &(String, String),
+    ) -> Result<Repository, Problem> {
+        let name = FullName::of(owner, name).map_err(|_| Problem::NoSuchRepository)?;
+        let found = self.desk.store.repository(&name).await?;
+        found.ok_or(Problem::NoSuchRepository)
+    }
+
+    /// A repository's window: from memory where it is there, else from the store.
+    pub(crate) async fn window(
+        &self,
+        repository: &Repository,
+        extent: Extent,
+    ) -> Result<Windowed, Problem> {
+        let name = &repository.full_name;
+        if extent == self.windows.extent()
+            && let Some(watched) = self.windows.watched(repository.id)
+        {
+            return Ok(Windowed::of(name, watched, self.now()));
+        }
+        Ok(Windowed::read(&self.desk.store, repository, extent, self.now()).await?)
+    }
+
+    /// Takes a look at what the gauges show.
+    pub(crate) async fn refresh_gauges(&self) -> Result<(), Problem> {
+        let active = self.desk.store.active().await?;
+        self.instruments.look(active, self.now());
+        Ok(())
+    }
+
+    /// What GitHub has said last about the quota, for the page.
+    pub(crate) fn quota(&self) -> Vec<(u64, u64)> {
+        let lines = self
+            .desk
+            .source
+            .upstream()
+            .ledger()
+            .snapshot(self.clock.now());
+        let core = lines
+            .into_iter()
+            .filter(|line| line.resource == Some(github_headers::Resource::Core));
+        core.filter_map(|line| line.window)
+            .map(|window| (window.remaining, window.limit))
+            .collect()
+    }
+
+    fn told(&self, topic: Topic, json: &str) {
+        self.instruments.told(topic);
+        self.hub.publish(topic, json);
+    }
+}
+
+/// An events monitor. Clones share everything.
+#[derive(Clone)]
+pub struct Monitor {
+    shared: Arc<Shared>,
+    router: Router,
+    poller: Arc<parking_lot::Mutex<Option<Poller>>>,
+    changed: Arc<parking_lot::Mutex<Option<ChangedStatistics>>>,
+}
+
+type ChangedStatistics = tokio::sync::mpsc::Receiver<RepositoryId>;
+
+/// Repositories whose changed statistics are to be told; more than this at once are told with the next change.
+const CHANGED: usize = 1_024;
+
+impl Monitor {
+    /// Builds a monitor from its settings, and adds the repositories that these name.
+    ///
+    /// # Errors
+    /// When a setting is wrong, the database cannot be used, or another process polls from the same file.
+    pub async fn new(config: &Config, parts: Parts) -> Result<Self, BuildError> {
+        let desk = Desk::open(config, &parts).await?;
+        let windows = Windows::new(config.window.extent());
+        let bell = Arc::new(Notify::new());
+        let instruments = Arc::new(Instruments::new(&parts.metrics));
+        let front = Front::new(
+            &parts.metrics,
+            parts.access_log,
+            Arc::clone(&parts.clock),
+            config.limits.max_in_flight,
+        );
+        let (tell, changed) = tokio::sync::mpsc::channel(CHANGED);
+        let shared = Arc::new(Shared {
+            desk,
+            windows,
+            hub: Hub::new(config.stream.replay_messages),
+            listeners: Arc::new(Semaphore::new(
+                config.stream.max_clients.min(Semaphore::MAX_PERMITS),
+            )),
+            heartbeat: Duration::from_secs(config.stream.heartbeat_seconds),
+            keys: ApiKeys::parse(config.api_keys.expose()),
+            webhook_secret: config.webhook_secret.clone(),
+            max_body_bytes: config.max_request_body_bytes,
+            extent: config.window.extent(),
+            metrics: parts.metrics,
+            readiness: parts.shutdown.readiness(),
+            shutdown: parts.shutdown,
+            clock: parts.clock,
+            instruments,
+            bell,
+            front,
+        });
+        let poller = Poller::new(poller_parts(config, &shared, tell))?;
+        seed(config, &shared).await?;
+        Ok(Self {
+            router: routes::router(Arc::clone(&shared)),
+            shared,
+            poller: Arc::new(parking_lot::Mutex::new(Some(poller))),
+            changed: Arc::new(parking_lot::Mutex::new(Some(changed))),
+        })
+    }
+
+    /// Polls and tells what is new, until the shutdown. Only the first call does.
+    pub async fn watch(&self) {
+        let (poller, changed) = (self.poller.lock().take(), self.changed.lock().take());
+        let (Some(poller), Some(changed)) = (poller, changed) else {
+            return;
+        };
+        let shutdown = self.shared.shutdown.clone();
+        tokio::select! {
+            () = poller.run(shutdown) => {}
+            () = tell_statistics(&self.shared, changed) => {}
+        }
+    }
+
+    /// Makes the poller look at the clock again, for clocks that are moved by hand.
+    pub fn wake(&self) {
+        self.shared.wake();
+    }
+
+    /// The service for one connection.
+    pub fn service(&self) -> MonitorService {
+        MonitorService(self.clone())
+    }
+
+    /// Where everything is kept.
+    pub fn store(&self) -> &Store {
+        &self.shared.desk.store
+    }
+}
+
+fn poller_parts(
+    config: &Config,
+    shared: &Arc<Shared>,
+    changed: tokio::sync::mpsc::Sender<RepositoryId>,
+) -> poller::Parts {
+    // Weak: the poller is part of what the monitor owns.
+    let told = Arc::downgrade(shared);
+    let tell = move |notice: Notice<'_>| {
+        let Some(shared) = told.upgrade() else { return };
+        match notice {
+            Notice::Event(event) => shared.told(Topic::Event, &event.raw),
+            Notice::Gap { repository, gap } => {
+                let mut object = serde_json::json!(gap);
+                object["repository"] = serde_json::json!(repository);
+                shared.told(Topic::Gap, &object.to_string());
+            }
+            Notice::Statistics { id } => {
+                // When too many wait already, this one is told with its next change.
+                let _ = changed.try_send(id);
+            }
+        }
+    };
+    poller::Parts {
+        windows: shared.windows.clone(),
+        tell: Arc::new(tell),
+        bell: Arc::clone(&shared.bell),
+        ..shared.desk.poller_parts(config, &shared.metrics)
+    }
+}
+
+/// Tells the statistics of repositories that have changed.
+async fn tell_statistics(shared: &Shared, mut changed: ChangedStatistics) {
+    while let Some(id) = changed.recv().await {
+        let Ok(Some(repository)) = shared.desk.store.repository_by_id(id).await else {
+            continue;
+        };
+        let Ok(windowed) = shared.window(&repository, shared.extent).await else {
+            continue;
+        };
+        let object = windowed.object(&[], shared.now());
+        if let Ok(json) = serde_json::to_string(&object) {
+            shared.told(Topic::Stats, &json);
+        }
+    }
+}
+
+/// Adds the repositories of the settings that are not known; beyond the limit as inactive ones.
+async fn seed(config: &Config, shared: &Shared) -> Result<(), BuildError> {
+    for text in &config.repositories {
+        let Ok(full_name) = FullName::parse(text) else {
+            continue;
+        };
+        if shared.desk.store.repository(&full_name).await?.is_some() {
+            continue;
+        }
+        let new = |standing| NewRepository {
+            full_name: full_name.clone(),
+            github_id: None,
+            standing,
+        };
+        let now = shared.now();
+        let most = shared.desk.max_active;
+        let added = shared
+            .desk
+            .store
+            .add(&[new(Standing::Active)], most, now)
+            .await?;
+        if let Adding::LimitReached(_) = added {
+            tracing::warn!(
+                repository = %full_name,
+                max_active = most,
+                "as many repositories as may be are active: this one is added inactive"
+            );
+            shared
+                .desk
+                .store
+                .add(&[new(Standing::Inactive)], most, now)
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+impl fmt::Debug for Monitor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Monitor")
+            .field("hub", &self.shared.hub)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts").finish_non_exhaustive()
+    }
+}
+
+/// The monitor on one connection.
+#[derive(Clone, Debug)]
+pub struct MonitorService(Monitor);
+
+type Answer = Result<Response<PlacedBody<Body>>, Infallible>;
+
+impl hyper::service::Service<Request<Incoming>> for MonitorService {
+    type Response = Response<PlacedBody<Body>>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        let Monitor {
+            shared, mut router, ..
+        } = self.0.clone();
+        if let Some(uri) = without_slash(request.uri()) {
+            *request.uri_mut() = uri;
+        }
+        Box::pin(async move {
+            let routes = async move |request: Request<Incoming>| match router
+                .call(request.map(Body::new))
+                .await
+            {
+                Ok(answer) => answer,
+                Err(never) => match never {},
+            };
+            let refused = || Problem::Overloaded.answer();
+            Ok(shared.front.answer(request, routes, refused).await)
+        })
+    }
+}
+
+/// The same address without the slash at the end of its path, which changes nothing.
+fn without_slash(uri: &Uri) -> Option<Uri> {
+    let path = uri
+        .path()
+        .strip_suffix('/')
+        .filter(|path| !path.is_empty())?;
+    let target = match uri.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    };
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(PathAndQuery::try_from(target).ok()?);
+    Uri::from_parts(parts).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slash_at_the_end_changes_nothing() {
+        for (uri, expected) in [
+            ("/api/repos/", Some("/api/repos")),
+            ("/api/repos/?page=2", Some("/api/repos?page=2")),
+            ("http://h/api/stats/", Some("http://h/api/stats")),
+            ("/api/repos", None),
+            ("/", None),
+        ] {
+            let found = without_slash(&uri.parse().unwrap()).map(|uri| uri.to_string());
+            assert_eq!(found.as_deref(), expected, "{uri}");
+        }
+    }
+}
