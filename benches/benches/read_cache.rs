@@ -74,7 +74,7 @@ fn node(upstream: &str, token: &str, shutdown: &Shutdown) -> Fallible<String> {
         clock: Arc::new(SystemClock),
     };
     let server = Server::bind(&config, ReadCache::new(&config, parts)?)?;
-    let url = format!("http://{}", server.address());
+    let url = format!("http://{}", server.addresses()[0]);
     tokio::spawn(server.run(shutdown.clone()));
     Ok(url)
 }

@@ -1,8 +1,7 @@
 //! The command line of `github-mirror`.
 
-use std::path::PathBuf;
-
 use service_runtime::config::Flag;
+use service_runtime::program::ConfigurationArguments;
 
 /// A drop-in GitHub API mirror: every GET becomes a conditional request, unchanged resources cost no quota.
 #[derive(Debug, clap::Parser)]
@@ -29,21 +28,8 @@ pub(crate) struct Arguments {
     /// Administer at this address only, instead of below /_mirror/ everywhere
     #[arg(long, value_name = "ADDR")]
     admin_listen: Option<String>,
-    /// TOML file with settings; environment variables and flags win over it
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-    /// Show the settings and where each comes from, then exit
-    #[arg(long)]
-    pub(crate) print_config: bool,
-    /// Check the settings, then exit
-    #[arg(long)]
-    pub(crate) check_config: bool,
-    /// Log lines as text or json [default: text]
-    #[arg(long, value_name = "FORMAT")]
-    log_format: Option<String>,
-    /// Print docs/configuration.md, then exit
-    #[arg(long, hide = true)]
-    pub(crate) print_config_docs: bool,
+    #[command(flatten)]
+    pub(crate) configuration: ConfigurationArguments,
 }
 
 impl Arguments {
@@ -57,7 +43,6 @@ impl Arguments {
             Flag::given("--tls-cert", "tls.cert_file", self.tls_cert.take()),
             Flag::given("--tls-key", "tls.key_file", self.tls_key.take()),
             Flag::given("--admin-listen", "admin.listen", self.admin_listen.take()),
-            Flag::given("--log-format", "log.format", self.log_format.take()),
         ];
         flags.into_iter().flatten()
     }

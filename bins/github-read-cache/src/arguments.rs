@@ -1,8 +1,7 @@
 //! The command line of `github-read-cache`.
 
-use std::path::PathBuf;
-
 use service_runtime::config::{Flag, Setting};
+use service_runtime::program::ConfigurationArguments;
 
 /// Organisation data from a cache that never makes a client wait, refreshed once per cluster.
 #[derive(Debug, clap::Parser)]
@@ -26,21 +25,8 @@ pub(crate) struct Arguments {
     /// `memory`, or the url of a Redis, Sentinel or Cluster [default: memory]
     #[arg(long, value_name = "URL")]
     master: Option<String>,
-    /// TOML file with settings; environment variables and flags win over it
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-    /// Show the settings and where each comes from, then exit
-    #[arg(long)]
-    pub(crate) print_config: bool,
-    /// Check the settings, then exit
-    #[arg(long)]
-    pub(crate) check_config: bool,
-    /// Log lines as text or json [default: text]
-    #[arg(long, value_name = "FORMAT")]
-    log_format: Option<String>,
-    /// Print docs/read-cache-configuration.md, then exit
-    #[arg(long, hide = true)]
-    pub(crate) print_config_docs: bool,
+    #[command(flatten)]
+    pub(crate) configuration: ConfigurationArguments,
 }
 
 impl Arguments {
@@ -62,7 +48,6 @@ impl Arguments {
             Flag::given("--listen", "listen", self.listen.take()),
             Flag::given("--upstream", "upstream", self.upstream.take()),
             Flag::given("--master", "master.url", self.master.take()),
-            Flag::given("--log-format", "log.format", self.log_format.take()),
         ];
         flags.into_iter().flatten()
     }

@@ -6,40 +6,27 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use arguments::Arguments;
-use read_cache::config::{SPEC, reference};
 use read_cache::{BuildError, Config, Parts, ReadCache, Server};
-use service_runtime::config::{load, print_config};
+use service_runtime::export::Traces;
+use service_runtime::program::Asked;
 use service_runtime::{Failure, Metrics, Shutdown, SystemClock, exit, logs};
 
 fn main() -> ExitCode {
     exit::run("github-read-cache", || {
         let mut arguments: Arguments = exit::parse_arguments()?;
-        if arguments.print_config_docs {
-            let page =
-                reference().map_err(|error| Failure::start("configuration page").because(error))?;
-            print!("{page}");
-            return Ok(());
+        let flags: Vec<_> = arguments.flags().collect();
+        match arguments.configuration.read(flags)? {
+            Asked::Answered => Ok(()),
+            Asked::Run(config, _source) => exit::runtime()?.block_on(run(config)),
         }
-        let flags = arguments.flags();
-        let loaded = load::<Config>(&SPEC, arguments.config.as_deref(), flags)?;
-        loaded
-            .value
-            .check()
-            .map_err(|error| Failure::usage("configuration").because(error))?;
-        if arguments.print_config {
-            print!("{}", print_config(&SPEC, &loaded));
-        }
-        if arguments.print_config || arguments.check_config {
-            return Ok(());
-        }
-        exit::runtime()?.block_on(run(loaded.value))
     })
 }
 
 async fn run(config: Config) -> Result<(), Failure> {
     let logs = logs::start(config.log.format, &config.log.level)
         .map_err(|error| Failure::usage("log.level").because(error))?;
-    let metrics = Metrics::new("github-read-cache")
+    let otlp = config.telemetry.otlp();
+    let metrics = Metrics::exported("github-read-cache", otlp.as_ref())
         .map_err(|error| Failure::start("metrics").because(error))?;
     let shutdown = Shutdown::new();
     let parts = Parts {
@@ -53,11 +40,17 @@ async fn run(config: Config) -> Result<(), Failure> {
             true => Failure::usage("configuration").because(error),
             false => Failure::start("cannot start").because(error),
         })?;
+    if let Some(otlp) = &otlp {
+        let traces = Traces::start("github-read-cache", otlp);
+        cache.trace_to(traces.map_err(|error| Failure::usage("telemetry").because(error))?);
+    }
     let server = Server::bind(&config, cache)?;
     shutdown
         .follow_signals()
         .map_err(|error| Failure::start("signals").because(error))?;
-    tracing::info!(address = %server.address(), upstream = config.upstream, "listening");
+    for address in server.addresses() {
+        tracing::info!(%address, upstream = config.upstream, "listening");
+    }
     let report = server.run(shutdown).await;
     tracing::info!(
         finished = report.finished,

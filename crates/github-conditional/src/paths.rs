@@ -104,6 +104,21 @@ impl PathPattern {
         }
     }
 
+    /// Whether a path is one of these. For many patterns at once there is [`RouteTable`](crate::RouteTable).
+    pub fn matches(&self, path: &str) -> bool {
+        let canonical = canonical(path);
+        let mut rest = split(&canonical);
+        let fits = self
+            .segments
+            .iter()
+            .all(|segment| match (segment, rest.next()) {
+                (_, None) => false,
+                (Segment::Any, Some(_)) => true,
+                (Segment::Literal(text), Some(found)) => **text == *found,
+            });
+        fits && (self.end == End::Anything || rest.next().is_none())
+    }
+
     /// This very path and nothing else; a star in it is a star.
     pub(crate) fn exactly(path: &str) -> Self {
         let segments = split(&canonical(path))
@@ -224,6 +239,29 @@ mod tests {
             &format!("/{}", "a".repeat(1024)),
             Err(PatternError::TooLong),
         );
+    }
+
+    #[test]
+    fn paths_that_match() {
+        #[track_caller]
+        fn check(pattern: &str, path: &str, expected: bool) {
+            let pattern: PathPattern = pattern.parse().unwrap();
+            assert_eq!(pattern.matches(path), expected, "{pattern} {path}");
+        }
+        check("/", "/", true);
+        check("/", "/user", false);
+        check("/**", "/any/thing", true);
+        check(
+            "/repos/acme/*/commits/**",
+            "/Repos/ACME/x/commits/1/2",
+            true,
+        );
+        check("/repos/acme/*/commits/**", "/repos/acme/x/commits", true);
+        check("/repos/acme/*/commits/**", "/repos/acme/x", false);
+        check("/repos/*/*", "/repos/o/r/", true);
+        check("/repos/*/*", "/repos/o/r/issues", false);
+        check("/users/octocat", "/users/%6fctocat", true);
+        check("/users/octocat", "/users/octocats", false);
     }
 
     #[test]

@@ -19,6 +19,7 @@ use std::time::{Duration, SystemTime};
 
 use github_headers::Resource;
 
+use crate::error::UpstreamError;
 use crate::ledger::{CallerId, Endpoint, Window};
 
 mod account;
@@ -260,6 +261,27 @@ pub struct Refusal {
     pub resource: Resource,
     /// What GitHub said last about that bucket, if its window is not over.
     pub window: Option<Window>,
+}
+
+impl Refusal {
+    /// The refusal among an error's causes, if the request was not sent because of one.
+    pub fn of<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Self> {
+        let mut cause = Some(error);
+        while let Some(error) = cause {
+            if let Some(error) = error.downcast_ref::<UpstreamError>() {
+                return error.refusal();
+            }
+            cause = error.source();
+        }
+        None
+    }
+
+    /// Seconds until it is worth another try, as `Retry-After` tells them: at least one, and rounded up, because whoever
+    /// comes a moment too early is refused again.
+    pub fn retry_after_seconds(&self, now: SystemTime) -> u64 {
+        let wait = self.retry_at.duration_since(now).unwrap_or_default();
+        (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
+    }
 }
 
 /// On whose behalf a request is sent: an extension of the request. Without one, each credential is one client.

@@ -57,7 +57,9 @@ pub use governor::{
 pub use ledger::{CallerId, Ledger, LedgerLine, SharedLedger};
 pub use observer::{ConnectionUse, UpstreamEvent, UpstreamObserver};
 pub use options::{Compression, Protocol, UpstreamOptions};
-pub use pool::{CredentialPool, CredentialSecret, CredentialSpec, Lease, PoolLine};
+pub use pool::{
+    CredentialPool, CredentialSecret, CredentialSpec, Lease, PoolLine, PreparedCredentials,
+};
 pub use request_body::RequestBody;
 pub use response_body::ResponseBody;
 pub use service::{ResponseFuture, Upstream};

@@ -214,6 +214,15 @@ pub struct PoolLine {
     pub rests_until: Option<SystemTime>,
 }
 
+/// Credentials that are ready to be used; see [`CredentialPool::prepare`].
+pub struct PreparedCredentials(Arc<[Arc<Slot>]>);
+
+impl fmt::Debug for PreparedCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PreparedCredentials({})", self.0.len())
+    }
+}
+
 impl CredentialPool {
     /// A pool of these credentials. GitHub is not asked for anything before the first request needs it.
     ///
@@ -242,6 +251,18 @@ impl CredentialPool {
     /// # Errors
     /// The first credential that cannot be used; then nothing has changed.
     pub fn replace(&self, specs: Vec<CredentialSpec>) -> Result<(), CredentialError> {
+        self.install(self.prepare(specs)?);
+        Ok(())
+    }
+
+    /// The first half of [`replace`](Self::replace): makes everything that may fail, and changes nothing.
+    ///
+    /// # Errors
+    /// The first credential that cannot be used.
+    pub fn prepare(
+        &self,
+        specs: Vec<CredentialSpec>,
+    ) -> Result<PreparedCredentials, CredentialError> {
         let known = Arc::clone(&self.0.slots.read());
         let slots =
             specs
@@ -250,9 +271,12 @@ impl CredentialPool {
                     Some(slot) => Ok(Arc::clone(slot)),
                     None => Slot::new(spec, &self.0.identify).map(Arc::new),
                 });
-        let slots: Vec<Arc<Slot>> = slots.collect::<Result<_, _>>()?;
-        *self.0.slots.write() = slots.into();
-        Ok(())
+        Ok(PreparedCredentials(slots.collect::<Result<_, _>>()?))
+    }
+
+    /// The second half.
+    pub fn install(&self, prepared: PreparedCredentials) {
+        *self.0.slots.write() = prepared.0;
     }
 
     /// Whether there is none.

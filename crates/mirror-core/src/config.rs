@@ -5,33 +5,40 @@ use std::path::PathBuf;
 
 use github_conditional::RouteTable;
 use serde::{Deserialize, Serialize};
-use service_runtime::Secret;
-use service_runtime::config::{Alias, Spec};
-use service_runtime::logs::Format;
+use service_runtime::config::{Alias, ReferenceError, Spec};
+use service_runtime::program::Configuration;
+use service_runtime::settings::{
+    ClientSettings, ListenerSettings, LogSettings, TelemetrySettings, at_most_a_year, base_url,
+};
 
 mod admin;
+mod cache;
 mod credentials;
 mod docs;
 mod offline;
 mod pacing;
 mod priorities;
+mod redis;
 mod rfc9111;
 mod routes;
-mod telemetry;
+mod tls;
 mod users;
 mod webhook;
 
 pub use admin::AdminConfig;
+pub use cache::{CacheConfig, CacheKind};
 pub use credentials::{AppId, CredentialConfig, CredentialKind};
 pub use docs::reference;
 pub use offline::{OfflineConfig, StatusConfig};
 pub use pacing::{Mode as PacingModeSetting, PacingConfig};
 pub(crate) use priorities::Priorities;
 pub use priorities::{Level, PriorityConfig};
+pub use redis::RedisConfig;
 pub use rfc9111::{DefaultPolicy, Rfc9111Config};
 pub(crate) use routes::first_match;
 pub use routes::{PolicyConfig, RouteConfig};
-pub use telemetry::TelemetryConfig;
+pub use service_runtime::settings::SettingProblem as ConfigProblem;
+pub use tls::TlsConfig;
 pub use users::UsersConfig;
 pub use webhook::WebhookConfig;
 
@@ -49,18 +56,18 @@ pub struct Config {
     pub default_policy: DefaultPolicy,
     pub drain_seconds: u64,
     pub drain_grace_seconds: u64,
-    pub log: LogConfig,
+    pub log: LogSettings,
     pub tls: TlsConfig,
     pub cache: CacheConfig,
     pub redis: RedisConfig,
-    pub upstream_http: UpstreamHttpConfig,
-    pub limits: LimitsConfig,
+    pub upstream_http: ClientSettings,
+    pub limits: ListenerSettings,
     pub pacing: PacingConfig,
     pub credentials: Vec<CredentialConfig>,
     pub priorities: Vec<PriorityConfig>,
     pub users: UsersConfig,
     pub admin: AdminConfig,
-    pub telemetry: TelemetryConfig,
+    pub telemetry: TelemetrySettings,
     pub offline: OfflineConfig,
     pub status: StatusConfig,
     pub rfc9111: Rfc9111Config,
@@ -76,110 +83,6 @@ pub enum AnonymousPolicy {
     Revalidate,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LogConfig {
-    pub format: Format,
-    pub level: String,
-}
-
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TlsConfig {
-    pub cert_file: Option<PathBuf>,
-    pub key_file: Option<PathBuf>,
-}
-
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct CacheConfig {
-    #[serde(rename = "type")]
-    pub kind: CacheKind,
-    pub max_bytes: u64,
-    pub max_cacheable_body_bytes: usize,
-    pub max_recording_bytes: usize,
-    pub disk_path: Option<PathBuf>,
-    pub disk_max_bytes: u64,
-}
-
-/// Where entries live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CacheKind {
-    InMemory,
-    Redis,
-    Disk,
-    Tiered,
-}
-
-/// How to reach Redis, for `cache.type` redis and tiered.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RedisConfig {
-    pub primary: String,
-    pub reader: Option<String>,
-    pub port: u16,
-    pub username: Option<String>,
-    pub password: Option<Secret>,
-    pub database: u8,
-    pub tls: bool,
-    pub ca_file: Option<PathBuf>,
-    pub client_cert_file: Option<PathBuf>,
-    pub client_key_file: Option<PathBuf>,
-    pub sentinel: Vec<String>,
-    pub sentinel_service: String,
-    pub cluster: Vec<String>,
-    pub namespace: String,
-    pub read_timeout_milliseconds: u64,
-    pub write_queue: usize,
-    pub ttl_seconds: u64,
-    pub ttl_jitter: f64,
-}
-
-impl Default for RedisConfig {
-    fn default() -> Self {
-        Self {
-            primary: "127.0.0.1".to_owned(),
-            reader: None,
-            port: 6379,
-            username: None,
-            password: None,
-            database: 0,
-            tls: false,
-            ca_file: None,
-            client_cert_file: None,
-            client_key_file: None,
-            sentinel: Vec::new(),
-            sentinel_service: "mymaster".to_owned(),
-            cluster: Vec::new(),
-            namespace: "github-mirror".to_owned(),
-            read_timeout_milliseconds: 50,
-            write_queue: 1024,
-            ttl_seconds: 7 * 24 * 3600,
-            ttl_jitter: 0.1,
-        }
-    }
-}
-
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct UpstreamHttpConfig {
-    pub connect_timeout_seconds: u64,
-    pub response_timeout_seconds: u64,
-    pub body_idle_timeout_seconds: u64,
-    pub ca_file: Option<PathBuf>,
-}
-
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LimitsConfig {
-    pub max_header_bytes: usize,
-    pub header_read_timeout_seconds: u64,
-    pub body_idle_timeout_seconds: u64,
-    pub max_connections: usize,
-    pub max_in_flight: usize,
-}
-
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -193,18 +96,21 @@ impl Default for Config {
             default_policy: DefaultPolicy::Github,
             drain_seconds: 30,
             drain_grace_seconds: 0,
-            log: LogConfig::default(),
+            log: LogSettings::default(),
             tls: TlsConfig::default(),
             cache: CacheConfig::default(),
             redis: RedisConfig::default(),
-            upstream_http: UpstreamHttpConfig::default(),
-            limits: LimitsConfig::default(),
+            upstream_http: ClientSettings::default(),
+            limits: ListenerSettings {
+                max_in_flight: 2_000,
+                ..ListenerSettings::default()
+            },
             pacing: PacingConfig::default(),
             credentials: Vec::new(),
             priorities: Vec::new(),
             users: UsersConfig::default(),
             admin: AdminConfig::default(),
-            telemetry: TelemetryConfig::default(),
+            telemetry: TelemetrySettings::default(),
             offline: OfflineConfig::default(),
             status: StatusConfig::default(),
             rfc9111: Rfc9111Config::default(),
@@ -213,54 +119,6 @@ impl Default for Config {
         }
     }
 }
-
-impl Default for LogConfig {
-    fn default() -> Self {
-        Self {
-            format: Format::Text,
-            level: "info".to_owned(),
-        }
-    }
-}
-
-impl Default for CacheConfig {
-    fn default() -> Self {
-        Self {
-            kind: CacheKind::InMemory,
-            max_bytes: 256 << 20,
-            max_cacheable_body_bytes: 8 << 20,
-            max_recording_bytes: 256 << 20,
-            disk_path: None,
-            disk_max_bytes: 4 << 30,
-        }
-    }
-}
-
-impl Default for UpstreamHttpConfig {
-    fn default() -> Self {
-        Self {
-            connect_timeout_seconds: 5,
-            response_timeout_seconds: 10,
-            body_idle_timeout_seconds: 30,
-            ca_file: None,
-        }
-    }
-}
-
-impl Default for LimitsConfig {
-    fn default() -> Self {
-        Self {
-            max_header_bytes: 64 << 10,
-            header_read_timeout_seconds: 10,
-            body_idle_timeout_seconds: 30,
-            max_connections: 10_000,
-            max_in_flight: 2_000,
-        }
-    }
-}
-
-/// No waiting time is longer: added to the present, a larger one would overflow the clock.
-const YEAR_SECONDS: u64 = 31_536_000;
 
 /// Prefix, kept names and secrets.
 pub const SPEC: Spec<'static> = Spec {
@@ -280,18 +138,13 @@ pub const SPEC: Spec<'static> = Spec {
         Alias::text("GITHUB_STATUS_SLEEP_TIME", "status.interval_seconds"),
         Alias::text("GITHUB_STATUS_TIMEOUT", "status.timeout_seconds"),
     ],
-    secrets: &["redis.password", "admin.token", "webhook.secret"],
+    secrets: &[
+        "redis.password",
+        "redis.sentinel_password",
+        "admin.token",
+        "webhook.secret",
+    ],
 };
-
-/// A setting that contradicts another, or that only the mirror can judge.
-#[derive(Debug, thiserror::Error)]
-#[error("{key}: {problem}")]
-pub struct ConfigProblem {
-    /// The key, as in the file.
-    pub key: &'static str,
-    /// What is wrong with its value.
-    pub problem: String,
-}
 
 impl Config {
     /// Checks what the types cannot say.
@@ -299,18 +152,16 @@ impl Config {
     /// # Errors
     /// The first contradiction, naming the key.
     pub fn check(&self) -> Result<(), ConfigProblem> {
-        let problem = |key, problem: &str| {
-            Err(ConfigProblem {
-                key,
-                problem: problem.to_owned(),
-            })
-        };
         if let Some(url) = &self.public_url {
-            check_base_url("public_url", url)?;
+            base_url("public_url", url)?;
         }
-        check_base_url("upstream", &self.upstream)?;
-        self.check_store()?;
+        base_url("upstream", &self.upstream)?;
+        self.tls.check()?;
+        self.cache.check()?;
+        self.redis.check()?;
         self.admin.check()?;
+        self.upstream_http.check()?;
+        self.limits.check()?;
         self.telemetry.check()?;
         self.users.check()?;
         self.offline.check()?;
@@ -322,87 +173,22 @@ impl Config {
         self.route_table()?;
         self.webhook.check()?;
         self.check_github_only()?;
-        match (&self.tls.cert_file, &self.tls.key_file) {
-            (Some(_), None) => return problem("tls.key_file", "needed with tls.cert_file"),
-            (None, Some(_)) => return problem("tls.cert_file", "needed with tls.key_file"),
-            _ => {}
-        }
-        let positive = [
-            ("cache.max_bytes", self.cache.max_bytes),
-            ("cache.disk_max_bytes", self.cache.disk_max_bytes),
-            (
-                "redis.read_timeout_milliseconds",
-                self.redis.read_timeout_milliseconds,
-            ),
-            ("redis.write_queue", self.redis.write_queue as u64),
-            ("redis.ttl_seconds", self.redis.ttl_seconds),
-            (
-                "cache.max_cacheable_body_bytes",
-                self.cache.max_cacheable_body_bytes as u64,
-            ),
-            (
-                "cache.max_recording_bytes",
-                self.cache.max_recording_bytes as u64,
-            ),
-            (
-                "upstream_http.connect_timeout_seconds",
-                self.upstream_http.connect_timeout_seconds,
-            ),
-            (
-                "upstream_http.response_timeout_seconds",
-                self.upstream_http.response_timeout_seconds,
-            ),
-            (
-                "upstream_http.body_idle_timeout_seconds",
-                self.upstream_http.body_idle_timeout_seconds,
-            ),
-            (
-                "limits.max_header_bytes",
-                self.limits.max_header_bytes as u64,
-            ),
-            (
-                "limits.header_read_timeout_seconds",
-                self.limits.header_read_timeout_seconds,
-            ),
-            (
-                "limits.body_idle_timeout_seconds",
-                self.limits.body_idle_timeout_seconds,
-            ),
-            ("limits.max_connections", self.limits.max_connections as u64),
-            ("limits.max_in_flight", self.limits.max_in_flight as u64),
-            (
-                "users.max_remembered_tokens",
-                self.users.max_remembered_tokens as u64,
-            ),
-            ("offline.window_seconds", self.offline.window_seconds),
-            ("offline.min_samples", self.offline.min_samples),
-            ("offline.probe_seconds", self.offline.probe_seconds),
-            (
-                "offline.return_reads_per_second",
-                self.offline.return_reads_per_second,
-            ),
-            ("status.interval_seconds", self.status.interval_seconds),
-            ("status.timeout_seconds", self.status.timeout_seconds),
-        ];
-        if let Some((key, _)) = positive.iter().find(|(_, value)| *value == 0) {
-            return problem(key, "must be at least 1");
-        }
-        let zero_allowed = [
+        at_most_a_year(&[
             ("drain_seconds", self.drain_seconds),
             ("drain_grace_seconds", self.drain_grace_seconds),
-            ("users.trust_seconds", self.users.trust_seconds),
-            ("users.refusal_seconds", self.users.refusal_seconds),
-            (
-                "users.outage_trust_seconds",
-                self.users.outage_trust_seconds,
-            ),
-        ];
-        let cached = self.rfc9111.durations();
-        let mut durations = positive.iter().chain(&zero_allowed).chain(&cached);
-        match durations.find(|(key, value)| key.ends_with("_seconds") && *value > YEAR_SECONDS) {
-            Some((key, _)) => problem(key, "must be at most 31536000, a year"),
-            None => Ok(()),
-        }
+        ])
+    }
+}
+
+impl Configuration for Config {
+    const SPEC: Spec<'static> = SPEC;
+
+    fn check(&self) -> Result<(), ConfigProblem> {
+        Self::check(self)
+    }
+
+    fn reference() -> Result<String, ReferenceError> {
+        docs::reference()
     }
 }
 
@@ -424,83 +210,16 @@ impl Config {
             DefaultPolicy::Rfc9111 => None,
         };
         wrong.map_or(Ok(()), |key| {
-            Err(ConfigProblem {
-                key,
-                problem: "cannot be used with default_policy rfc9111".to_owned(),
-            })
+            let problem = "cannot be used with default_policy rfc9111";
+            Err(ConfigProblem::new(key, problem))
         })
     }
-
-    fn check_store(&self) -> Result<(), ConfigProblem> {
-        let problem = |key, problem: &str| {
-            Err(ConfigProblem {
-                key,
-                problem: problem.to_owned(),
-            })
-        };
-        let redis = &self.redis;
-        if self.cache.kind == CacheKind::Disk && self.cache.disk_path.is_none() {
-            return problem("cache.disk_path", "needed with cache.type disk");
-        }
-        if !redis.sentinel.is_empty() && !redis.cluster.is_empty() {
-            return problem("redis.cluster", "cannot be used with redis.sentinel");
-        }
-        let files = [
-            ("redis.ca_file", &redis.ca_file),
-            ("redis.client_cert_file", &redis.client_cert_file),
-            ("redis.client_key_file", &redis.client_key_file),
-        ];
-        if let Some((key, _)) = files.iter().find(|(_, file)| file.is_some() && !redis.tls) {
-            return problem(key, "needs redis.tls");
-        }
-        match (&redis.client_cert_file, &redis.client_key_file) {
-            (Some(_), None) => problem(
-                "redis.client_key_file",
-                "needed with redis.client_cert_file",
-            ),
-            (None, Some(_)) => problem(
-                "redis.client_cert_file",
-                "needed with redis.client_key_file",
-            ),
-            _ => Ok(()),
-        }
-    }
-}
-
-fn check_base_url(key: &'static str, text: &str) -> Result<(), ConfigProblem> {
-    let problem = |problem: &str| {
-        Err(ConfigProblem {
-            key,
-            problem: problem.to_owned(),
-        })
-    };
-    let Ok(uri) = text.parse::<http::Uri>() else {
-        return problem("is not a url");
-    };
-    match uri.scheme_str() {
-        Some("http" | "https") => {}
-        _ => return problem("must begin with http:// or https://"),
-    }
-    if uri
-        .authority()
-        .is_none_or(|authority| authority.host().is_empty())
-    {
-        return problem("must name a host");
-    }
-    if uri
-        .authority()
-        .is_some_and(|authority| authority.as_str().contains('@'))
-    {
-        return problem("must not hold credentials");
-    }
-    if uri.query().is_some() || text.contains('#') {
-        return problem("must have neither query nor fragment");
-    }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use service_runtime::settings::YEAR_SECONDS;
+
     use super::*;
 
     #[test]

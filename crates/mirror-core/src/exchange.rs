@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use github_conditional::{ConditionalBody, Error, Outcome, Report, Trouble};
 use github_headers::{GithubMedia, MediaType};
-use github_upstream::{RequestBody, ResponseBody};
+use github_upstream::{Refusal, RequestBody, ResponseBody};
 use http::header::{
     ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, RANGE,
 };
@@ -13,6 +13,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 use service_runtime::drain::ReadinessState;
+use service_runtime::export::{AnsweredRequest, TRACEPARENT};
 use service_runtime::logs::{Access, Field};
 use tokio::time::Instant;
 
@@ -21,6 +22,7 @@ use crate::admission::{Admission, Dialect, Local, admit};
 use crate::body::{MirrorBody, Place};
 use crate::config::DefaultPolicy;
 use crate::graphql::{Found, is_graphql, look, worth_a_look};
+use crate::metrics::outcome_label;
 use crate::mirror::{AdminPlace, Shared};
 use crate::outcome::{XCache, tell};
 use crate::problem::Problem;
@@ -193,6 +195,7 @@ impl Exchange {
         let desk = Desk {
             engine: &shared.engine,
             inspect: &*shared.inspect,
+            ledger: &shared.ledger,
             time: &upstream_time,
             now: self.at,
         };
@@ -203,7 +206,7 @@ impl Exchange {
                     target,
                     upstream_time,
                     traceparent: match shared.traces.get() {
-                        Some(_) => request.headers().get(spans::TRACEPARENT).cloned(),
+                        Some(_) => request.headers().get(TRACEPARENT).cloned(),
                         None => None,
                     },
                     visitor,
@@ -321,7 +324,7 @@ impl Exchange {
 
     fn unreachable(&self, error: &Error, asked: &Asked) -> Response<MirrorBody> {
         let upstream = &self.shared.upstream;
-        let problem = match crate::limited::refusal(error) {
+        let problem = match Refusal::of(error) {
             Some(refusal) => Problem::RateLimited {
                 upstream,
                 refusal,
@@ -412,16 +415,16 @@ impl Exchange {
             upstream,
         });
         if let Some(traces) = shared.traces.get() {
-            let answered = spans::Answered {
-                report,
+            traces.record_request(AnsweredRequest {
                 method: &asked.method,
+                route: report.route.template(),
                 status,
                 started: self.at,
                 duration: elapsed,
-                upstream,
                 traceparent: asked.traceparent.as_ref(),
-            };
-            spans::record(traces, &answered);
+                outcome: outcome_label(report.outcome),
+                attributes: spans::attributes(report, upstream),
+            });
         }
         let Some(log) = &shared.access_log else {
             return;

@@ -3,27 +3,14 @@
 //! GitHub's shape and GitHub's key words, because clients recognise limits by them and wait as they would for GitHub;
 //! and the mirror's name, so that nobody looks for the answer in GitHub's logs.
 
-use std::error::Error as StdError;
 use std::time::SystemTime;
 
 use github_headers::RateLimit;
-use github_upstream::{Refusal, RefusalReason, UpstreamError};
+use github_upstream::{Refusal, RefusalReason};
 use http::{HeaderMap, HeaderValue, header};
 use serde_json::Value;
 
 const DOCUMENTATION: &str = "https://docs.github.com/rest/overview/rate-limits-for-the-rest-api";
-
-/// The refusal among an error's causes.
-pub(crate) fn refusal<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Refusal> {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<UpstreamError>() {
-            return error.refusal();
-        }
-        cause = error.source();
-    }
-    None
-}
 
 pub(crate) fn message(upstream: &str, reason: RefusalReason) -> String {
     match reason {
@@ -49,10 +36,8 @@ pub(crate) fn complete(body: &mut Value) {
 
 /// When to come back, and what GitHub said last about the bucket.
 pub(crate) fn tell(refusal: &Refusal, now: SystemTime, headers: &mut HeaderMap) {
-    let wait = refusal.retry_at.duration_since(now).unwrap_or_default();
-    // Rounded up: whoever comes a moment too early is refused again.
-    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-    headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+    let seconds = refusal.retry_after_seconds(now);
+    headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     if let Some(window) = refusal.window {
         let limit = RateLimit {
             limit: window.limit,

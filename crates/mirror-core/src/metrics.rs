@@ -1,26 +1,29 @@
 //! What the mirror counts. Labels are bounded: route templates, enums, never paths.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use cache_backends::BreakerState;
-use github_conditional::{Collapse, Event, Fingerprint, Inspect, Outcome, Report};
-use github_upstream::ledger::Window;
-use github_upstream::{SharedLedger, UpstreamEvent};
+use github_conditional::{Collapse, Event, Outcome, Report};
+use github_upstream::UpstreamEvent;
 use http::{Method, StatusCode};
+use service_runtime::Metrics;
 use service_runtime::metrics::opentelemetry::KeyValue;
-use service_runtime::metrics::{CounterFamily, HistogramFamily, Labels};
-use service_runtime::{Clock, Metrics};
+use service_runtime::metrics::{
+    CounterFamily, HistogramFamily, Labels, Word, method_label, status_class,
+};
 use tokio::time::Instant;
 
 use crate::outcome::XCache;
 use crate::problem::Problem;
-use crate::store::Levels;
 use crate::tally::{Called, Tally, saved};
 
+mod gauges;
+mod levels;
 mod pacing;
 
+pub(crate) use gauges::{gauges, quota_gauges, store_gauges};
+pub(crate) use levels::{Level, Load, Loads};
+use levels::{LevelLoad, LoadCounts};
 pub(crate) use pacing::{PacingInstruments, pacing_gauges};
 
 /// Upper ends of the latency buckets, in seconds: the kept ones, and finer ones below.
@@ -34,20 +37,6 @@ const STORE_BUCKETS: &[f64] = &[
     0.000_001, 0.000_01, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1,
     1.0,
 ];
-
-/// The method label; anything else is one value, because clients invent methods.
-pub(crate) fn method_label(method: &Method) -> &'static str {
-    match method.as_str() {
-        "GET" => "GET",
-        "HEAD" => "HEAD",
-        "POST" => "POST",
-        "PUT" => "PUT",
-        "PATCH" => "PATCH",
-        "DELETE" => "DELETE",
-        "OPTIONS" => "OPTIONS",
-        _ => "other",
-    }
-}
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Request {
@@ -90,16 +79,6 @@ impl Labels for Route {
     }
 }
 
-/// One word and its label name.
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct Word(&'static str, &'static str);
-
-impl Labels for Word {
-    fn attributes(&self) -> Vec<KeyValue> {
-        vec![KeyValue::new(self.0, self.1)]
-    }
-}
-
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct StoreError {
     operation: &'static str,
@@ -111,60 +90,6 @@ impl Labels for StoreError {
         vec![
             KeyValue::new("operation", self.operation),
             KeyValue::new("reason", self.reason),
-        ]
-    }
-}
-
-/// A level of the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Level {
-    Memory,
-    Redis,
-    Disk,
-}
-
-impl Level {
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Memory => "memory",
-            Self::Redis => "redis",
-            Self::Disk => "disk",
-        }
-    }
-}
-
-/// What a load of a level gave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Load {
-    Hit,
-    Miss,
-    /// It took longer than it may.
-    Timeout,
-    Error,
-}
-
-impl Load {
-    /// How many there are.
-    const KINDS: usize = Self::Error as usize + 1;
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Hit => "hit",
-            Self::Miss => "miss",
-            Self::Timeout => "timeout",
-            Self::Error => "error",
-        }
-    }
-}
-
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct LevelLoad(Level, Load);
-
-impl Labels for LevelLoad {
-    fn attributes(&self) -> Vec<KeyValue> {
-        vec![
-            KeyValue::new("level", self.0.as_str()),
-            KeyValue::new("result", self.1.as_str()),
         ]
     }
 }
@@ -194,19 +119,7 @@ pub(crate) struct Instruments {
     pub(crate) pacing: PacingInstruments,
     /// What the status page shows.
     pub(crate) tally: Tally,
-    level_loads: [LevelLoads; 3],
-}
-
-/// Loads of one level of the store, for the status page.
-#[derive(Debug, Default)]
-struct LevelLoads([AtomicU64; Load::KINDS]);
-
-/// The same at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Loads {
-    pub(crate) hits: u64,
-    pub(crate) misses: u64,
-    pub(crate) errors: u64,
+    level_loads: LoadCounts,
 }
 
 impl Instruments {
@@ -279,7 +192,7 @@ impl Instruments {
                 "Requests that the mirror refused by itself.",
             ),
             tally: Tally::new(Instant::now()),
-            level_loads: Default::default(),
+            level_loads: LoadCounts::default(),
             user_questions: metrics.counters(
                 "github_mirror_user_questions_total",
                 "Questions to the upstream whose token it is, by what came of them.",
@@ -302,20 +215,14 @@ impl Instruments {
     /// Counts what a level of the store was asked for.
     pub(crate) fn loaded(&self, level: Level, load: Load, elapsed: Duration) {
         self.loads.add(&LevelLoad(level, load), 1);
-        self.level_loads[level as usize].0[load as usize].fetch_add(1, Ordering::Relaxed);
+        self.level_loads.add(level, load);
         self.load_latency
             .record(&Word("level", level.as_str()), elapsed.as_secs_f64());
     }
 
     /// What a level of the store was asked for so far.
     pub(crate) fn loads_of(&self, level: Level) -> Loads {
-        let [hits, misses, timeouts, errors] = &self.level_loads[level as usize].0;
-        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        Loads {
-            hits: read(hits),
-            misses: read(misses),
-            errors: read(timeouts) + read(errors),
-        }
+        self.level_loads.of(level)
     }
 
     /// Counts a question whose token it is.
@@ -379,16 +286,9 @@ impl Instruments {
             UpstreamEvent::Answered {
                 status, latency, ..
             } => {
-                let class = match status.as_u16() {
-                    304 => "304",
-                    200..=299 => "2xx",
-                    300..=399 => "3xx",
-                    400..=499 => "4xx",
-                    _ => "5xx",
-                };
                 let called = Called::Answered(*status);
                 self.tally.called(called, *latency, Instant::now());
-                (class, latency)
+                (status_class(*status), latency)
             }
             UpstreamEvent::Failed {
                 reason, latency, ..
@@ -443,46 +343,6 @@ impl Instruments {
     }
 }
 
-/// Gauges that are read from the engine when metrics are asked for.
-pub(crate) fn gauges(metrics: &Metrics, engine: &Arc<dyn Inspect>) {
-    let read = |read: fn(&dyn Inspect) -> u64| {
-        let engine = Arc::clone(engine);
-        move || read(&*engine)
-    };
-    metrics.gauge(
-        "github_mirror_cache_size",
-        "Bytes that the stored entries take.",
-        read(|engine| engine.usage().bytes),
-    );
-    metrics.gauge(
-        "github_mirror_cached_objects",
-        "Entries stored.",
-        read(|engine| engine.usage().entries),
-    );
-    metrics.gauge(
-        "github_mirror_recording_bytes",
-        "Bytes of bodies that are being recorded.",
-        read(|engine| engine.recording_bytes() as u64),
-    );
-    metrics.gauge(
-        "github_mirror_calls_in_flight",
-        "Upstream calls under way for reads.",
-        read(|engine| engine.calls_in_flight() as u64),
-    );
-    let engine = Arc::clone(engine);
-    metrics.gauges(
-        "github_mirror_prediction",
-        "Whether tags are predicted (1) or not (0), per route template and media type that was verified.",
-        move |report| {
-            for ((route, media), learned) in engine.confidence() {
-                let on = learned.prediction == github_conditional::Prediction::On;
-                let labels = [KeyValue::new("route", route), KeyValue::new("media", media.as_str())];
-                report(if on { 1.0 } else { 0.0 }, &labels);
-            }
-        },
-    );
-}
-
 pub(crate) fn outcome_label(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Revalidated(_) => "revalidated",
@@ -496,94 +356,4 @@ pub(crate) fn outcome_label(outcome: Outcome) -> &'static str {
         Outcome::NotCached => "not-cached",
         _ => "failed",
     }
-}
-
-/// Gauges of what GitHub said about quota, by caller and resource. The ledger bounds the number of callers.
-pub(crate) fn quota_gauges(metrics: &Metrics, ledger: &SharedLedger, clock: &Arc<dyn Clock>) {
-    let gauge = |name, description, read: fn(&Window) -> u64| {
-        let (ledger, clock) = (ledger.clone(), Arc::clone(clock));
-        metrics.gauges(name, description, move |report| {
-            for line in ledger.snapshot(clock.now()) {
-                let (Some(caller), Some(resource), Some(window)) =
-                    (line.caller, line.resource, line.window)
-                else {
-                    continue;
-                };
-                let fingerprint = Fingerprint::from_bytes(caller.0).to_string();
-                let labels = [
-                    KeyValue::new("fingerprint", fingerprint),
-                    KeyValue::new("resource", resource.as_str().to_owned()),
-                ];
-                // Quotas are far below 2^53.
-                report(read(&window) as f64, &labels);
-            }
-        });
-    };
-    gauge(
-        "github_mirror_quota_limit",
-        "Requests per window, as GitHub stated last.",
-        |window| window.limit,
-    );
-    gauge(
-        "github_mirror_quota_remaining",
-        "Requests left in the window, as GitHub stated last.",
-        |window| window.remaining,
-    );
-    gauge(
-        "github_mirror_quota_used",
-        "Requests used in the window, as GitHub stated last.",
-        |window| window.used,
-    );
-}
-
-/// Gauges and counters of the levels of the store that can fail.
-pub(crate) fn store_gauges(metrics: &Metrics, store: &Arc<dyn Levels>) {
-    let guarded = Arc::clone(store);
-    metrics.gauges(
-        "github_mirror_store_breaker",
-        "Whether a level of the store is left alone: 0 = in use, 0.5 = being tried, 1 = left alone.",
-        move |report| {
-            if let Some((level, guard)) = guarded.guard() {
-                let value = match guard.state {
-                    BreakerState::Closed => 0.0,
-                    BreakerState::HalfOpen => 0.5,
-                    BreakerState::Open => 1.0,
-                };
-                report(value, &[KeyValue::new("level", level.as_str())]);
-            }
-        },
-    );
-    let redis = Arc::clone(store);
-    metrics.gauges(
-        "github_mirror_redis_writes_waiting",
-        "Entries that wait to be written to Redis.",
-        move |report| {
-            if let Some(stats) = redis.redis_stats() {
-                report(stats.queue_keys as f64, &[]);
-            }
-        },
-    );
-    let redis = Arc::clone(store);
-    let counter = metrics
-        .meter()
-        .u64_observable_counter("github_mirror_redis_writes_total")
-        .with_description("Writes to Redis, by what became of them.");
-    counter
-        .with_callback(move |observer| {
-            let Some(stats) = redis.redis_stats() else {
-                return;
-            };
-            for (result, count) in [
-                ("done", stats.writes_done),
-                ("refused", stats.writes_refused),
-                ("dropped", stats.writes_dropped),
-                ("too-large", stats.writes_too_large),
-                ("conflict", stats.write_conflicts),
-                ("retried", stats.write_retries),
-                ("expiry-renewed", stats.expiries_renewed),
-            ] {
-                observer.observe(count, &[KeyValue::new("result", result)]);
-            }
-        })
-        .build();
 }

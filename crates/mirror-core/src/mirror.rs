@@ -18,10 +18,10 @@ use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use parking_lot::{Mutex, RwLock};
 use service_runtime::drain::Hangups;
-use service_runtime::export::Traces;
+use service_runtime::export::{self, Traces};
 use service_runtime::listener::Certificate;
 use service_runtime::logs::AccessLog;
-use service_runtime::{Clock, Metrics, Readiness};
+use service_runtime::{Clock, Metrics, Parts, Readiness};
 use tokio::task::JoinSet;
 
 use crate::admin::access::AdminToken;
@@ -32,25 +32,13 @@ use crate::config::{Config, ConfigProblem, DefaultPolicy, Priorities};
 use crate::engine::{self, Engine};
 use crate::exchange::Exchange;
 use crate::metrics::{Instruments, gauges};
-use crate::pool::{self, CredentialProblem, Pool};
+use crate::pool::{self, CredentialProblem, Pool, PreparedPool};
 use crate::reload::{self, Settings};
 use crate::rewrite::Origins;
 use crate::routing::{Routing, Rules};
 use crate::store::{Levels, StoreProblem};
 use crate::users::Users;
 use crate::webhook::Receiver;
-
-/// What a mirror is given by whoever runs it.
-pub struct Parts {
-    /// Metrics to register with.
-    pub metrics: Metrics,
-    /// Where the line per request goes; `None` = nowhere.
-    pub access_log: Option<AccessLog>,
-    /// What `/readyz` tells.
-    pub readiness: Readiness,
-    /// The wall clock.
-    pub clock: Arc<dyn Clock>,
-}
 
 /// Why a mirror cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -172,12 +160,15 @@ pub struct QuotaAccount {
 }
 
 impl Shared {
-    pub(crate) fn reload_credentials(&self, config: &Config) -> Result<(), CredentialProblem> {
-        let priorities = Priorities::read(&config.priorities)?;
-        self.pool.replace(pool::Prepared::read(config)?)?;
+    pub(crate) fn use_credentials(
+        &self,
+        config: &Config,
+        pool: PreparedPool,
+        priorities: Priorities,
+    ) {
+        self.pool.install(pool);
         *self.priorities.write() = priorities;
         self.upstream_client.set_pacing(config.pacing.options());
-        Ok(())
     }
 }
 
@@ -276,12 +267,10 @@ impl Mirror {
         let _ = self.0.traces.set(traces);
     }
 
-    /// Sends what traces and metrics are waiting, where they are sent at all. Blocks.
-    pub(crate) fn flush_telemetry(&self) {
-        if let Some(traces) = self.0.traces.get() {
-            traces.flush();
-            self.0.metrics.flush();
-        }
+    /// Sends what traces and metrics are waiting, where they are sent at all.
+    pub(crate) async fn flush_telemetry(&self, limit: Duration) {
+        let traces = self.0.traces.get().cloned();
+        export::flush(self.0.metrics.clone(), traces, limit).await;
     }
 
     /// From now on SIGHUP has the settings read again.
@@ -338,7 +327,10 @@ impl Mirror {
     /// When a setting is wrong or a file unreadable; then nothing has changed.
     pub fn reload_credentials(&self, config: &Config) -> Result<(), CredentialProblem> {
         config.check()?;
-        self.0.reload_credentials(config)
+        let priorities = Priorities::read(&config.priorities)?;
+        let pool = self.0.pool.prepare(config)?;
+        self.0.use_credentials(config, pool, priorities);
+        Ok(())
     }
 
     /// Waits until what was written to the store is where a restart or another mirror finds it.
@@ -443,12 +435,6 @@ impl fmt::Debug for Mirror {
         f.debug_struct("Mirror")
             .field("upstream", &self.0.upstream)
             .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Parts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Parts").finish_non_exhaustive()
     }
 }
 

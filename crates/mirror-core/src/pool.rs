@@ -7,7 +7,8 @@ use github_conditional::Inspect;
 use github_headers::Route;
 use github_upstream::pool::{CredentialError, Stick};
 use github_upstream::{
-    CallerId, CredentialPool, CredentialSecret, CredentialSpec, PoolLine, Upstream,
+    CallerId, CredentialPool, CredentialSecret, CredentialSpec, PoolLine, PreparedCredentials,
+    Upstream,
 };
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -70,12 +71,17 @@ pub(crate) struct Prepared {
     access: Access,
 }
 
+/// A pool that takes the place of the one in use.
+#[derive(Debug)]
+pub(crate) struct PreparedPool {
+    credentials: PreparedCredentials,
+    access: Access,
+}
+
 impl Prepared {
     pub(crate) fn read(config: &Config) -> Result<Self, CredentialProblem> {
-        let access = Access::parse(&config.credentials_for).map_err(|problem| ConfigProblem {
-            key: "credentials_for",
-            problem: problem.to_string(),
-        })?;
+        let access = Access::parse(&config.credentials_for)
+            .map_err(|problem| ConfigProblem::new("credentials_for", problem.to_string()))?;
         let entries = config.credentials.iter().enumerate();
         Ok(Self {
             specs: entries
@@ -106,12 +112,19 @@ impl Pool {
         })
     }
 
-    /// Takes over new settings; credentials that stay keep their tokens.
-    pub(crate) fn replace(&self, prepared: Prepared) -> Result<(), CredentialProblem> {
-        let Prepared { specs, access } = prepared;
-        self.credentials.replace(specs)?;
-        *self.access.write() = access;
-        Ok(())
+    /// Makes what new settings ask for, and changes nothing.
+    pub(crate) fn prepare(&self, config: &Config) -> Result<PreparedPool, CredentialProblem> {
+        let Prepared { specs, access } = Prepared::read(config)?;
+        Ok(PreparedPool {
+            credentials: self.credentials.prepare(specs)?,
+            access,
+        })
+    }
+
+    /// Uses it from now on; credentials that stay keep their tokens.
+    pub(crate) fn install(&self, prepared: PreparedPool) {
+        self.credentials.install(prepared.credentials);
+        *self.access.write() = prepared.access;
     }
 
     pub(crate) fn usage(&self, method: &Method, headers: &HeaderMap, peer: Option<&Peer>) -> Usage {

@@ -152,7 +152,11 @@ impl Problem<'_> {
             Self::Denied {
                 denied: Denied::Limited { retry_after, .. },
                 ..
-            } => Some(retry_after.as_secs().max(1)),
+            } => {
+                // Rounded up: whoever comes a moment too early is refused again.
+                let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+                Some(seconds.max(1))
+            }
             _ => None,
         }
     }

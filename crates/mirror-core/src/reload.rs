@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::Value;
-use service_runtime::listener::ListenError;
+use service_runtime::listener::{Certificate, ListenError, Renewal};
 use service_runtime::logs::{LogError, LogLevel};
 
 use crate::admin::Reloaded;
 use crate::admin::access::AdminToken;
-use crate::config::{Config, ConfigProblem};
+use crate::config::{Config, ConfigProblem, Priorities};
 use crate::mirror::{Mirror, Shared};
-use crate::pool::CredentialProblem;
+use crate::pool::{CredentialProblem, PreparedPool};
 use crate::routing::Rules;
 
 /// Why new settings are not taken over.
@@ -82,23 +82,16 @@ impl Mirror {
     pub fn reload(&self, config: &Config) -> Result<Reloaded, ConfigProblem> {
         apply(self.shared(), config.clone(), None).map_err(|problem| match problem {
             ReloadProblem::Config(problem) => problem,
-            ReloadProblem::Level(error) => ConfigProblem {
-                key: "log.level",
-                problem: error.to_string(),
-            },
-            ReloadProblem::Certificate(error) => ConfigProblem {
-                key: "tls.cert_file",
-                problem: error.to_string(),
-            },
-            other => ConfigProblem {
-                key: "credentials",
-                problem: other.to_string(),
-            },
+            ReloadProblem::Level(error) => ConfigProblem::new("log.level", error.to_string()),
+            ReloadProblem::Certificate(error) => {
+                ConfigProblem::new("tls.cert_file", error.to_string())
+            }
+            other => ConfigProblem::new("credentials", other.to_string()),
         })
     }
 }
 
-/// Takes over new settings; the log level where it is given.
+/// Takes over new settings, all of them or none; the log level where it is given.
 ///
 /// The certificate is read whether or not its path has changed: renewing one in place is the usual way.
 pub(crate) fn apply(
@@ -123,29 +116,59 @@ pub(crate) fn apply(
             .filter(|key| !at_once(key))
             .collect(),
     };
-    let rules = Rules::of(&config)?;
+    let ready = Ready::of(shared, &config)?;
     let credentials = "credentials".to_owned();
     if !config.credentials.is_empty() && !reloaded.applied.contains(&credentials) {
         reloaded.applied.push(credentials);
     }
-    // Whatever may fail goes first. Secrets are read whether or not their paths have changed, as the certificate is.
-    shared.reload_credentials(&config)?;
-    if let Some(certificate) = shared.certificate.get() {
-        certificate.reload()?;
+    if ready.certificate.is_some() {
         reloaded.applied.push("tls.cert_file".to_owned());
     }
+    // The last thing that may fail; it does so without having changed anything.
     if let Some(level) = level
         && config.log.level != settings.current.log.level
     {
         level.set(&config.log.level).map_err(ReloadProblem::Level)?;
     }
-    *shared.admin_token.write() = admin_token(&config);
-    shared.live.set(&config);
-    shared.users.reload(&config.users);
-    shared.routing.replace(rules);
-    shared.webhook.replace(&config.webhook);
+    ready.install(shared, &config);
     settings.current = config;
     Ok(reloaded)
+}
+
+/// Everything that new settings ask for and that may fail, made and not in use yet.
+struct Ready {
+    rules: Rules,
+    priorities: Priorities,
+    pool: PreparedPool,
+    certificate: Option<Renewal>,
+}
+
+impl Ready {
+    /// Secrets are read whether or not their paths have changed, as the certificate is.
+    fn of(shared: &Shared, config: &Config) -> Result<Self, ReloadProblem> {
+        Ok(Self {
+            rules: Rules::of(config)?,
+            priorities: Priorities::read(&config.priorities)?,
+            pool: shared.pool.prepare(config)?,
+            certificate: shared
+                .certificate
+                .get()
+                .map(Certificate::renewal)
+                .transpose()?,
+        })
+    }
+
+    fn install(self, shared: &Shared, config: &Config) {
+        shared.use_credentials(config, self.pool, self.priorities);
+        if let Some(certificate) = self.certificate {
+            certificate.install();
+        }
+        *shared.admin_token.write() = admin_token(config);
+        shared.live.set(config);
+        shared.users.reload(&config.users);
+        shared.routing.replace(self.rules);
+        shared.webhook.replace(&config.webhook);
+    }
 }
 
 pub(crate) fn admin_token(config: &Config) -> Option<Arc<AdminToken>> {
@@ -166,6 +189,9 @@ fn changed(old: &Config, new: &Config) -> BTreeSet<String> {
     }
     if old.redis.password != new.redis.password {
         keys.insert("redis.password".to_owned());
+    }
+    if old.redis.sentinel_password != new.redis.sentinel_password {
+        keys.insert("redis.sentinel_password".to_owned());
     }
     if old.webhook.secret != new.webhook.secret {
         keys.insert("webhook.secret".to_owned());

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use service_runtime::listener::{Certificate, Limits, ListenAddress, Listener, serve};
-use service_runtime::notify::{self, Notice};
-use service_runtime::{Drain, DrainReport, Failure, Shutdown};
+use service_runtime::{Drain, DrainReport, Failure, Shutdown, notify};
 
 use crate::config::Config;
 use crate::mirror::Mirror;
@@ -29,17 +28,7 @@ impl Server {
     /// # Errors
     /// When an address is taken or a certificate unreadable: one line that names it.
     pub fn bind(config: &Config, mirror: Mirror) -> Result<Self, Failure> {
-        // A service manager that hands sockets over has bound the address itself.
-        let handed = notify::handed_over().map_err(|error| {
-            Failure::start("the sockets of LISTEN_FDS cannot be used").because(error)
-        })?;
-        let mut tcp = handed
-            .into_iter()
-            .map(|socket| Ok(Listener::inherited(socket)?))
-            .collect::<Result<Vec<_>, Failure>>()?;
-        if tcp.is_empty() {
-            tcp.push(Listener::tcp(config.listen)?);
-        }
+        let mut tcp = Listener::handed_over_or(config.listen)?;
         let mut certificate = None;
         if let (Some(chain), Some(key)) = (&config.tls.cert_file, &config.tls.key_file) {
             let read = Certificate::read(chain, key)?;
@@ -54,12 +43,7 @@ impl Server {
         if let Some(path) = &config.unix {
             listeners.push(Listener::unix(path)?);
         }
-        let limits = Limits {
-            max_connections: config.limits.max_connections,
-            max_header_bytes: config.limits.max_header_bytes,
-            header_read_timeout: Duration::from_secs(config.limits.header_read_timeout_seconds),
-            stall_timeout: Duration::from_secs(config.limits.body_idle_timeout_seconds),
-        };
+        let limits = config.limits.limits();
         let mut admin = config.admin.listen.map(Listener::tcp).transpose()?;
         if let Some(certificate) = certificate {
             // The token must not travel in the clear where the mirror itself does not.
@@ -89,13 +73,7 @@ impl Server {
 
     /// Serves until `shutdown`, then drains, and brings the store up to date.
     pub async fn run(self, shutdown: Shutdown) -> DrainReport {
-        shutdown.readiness().set_ready();
-        notify::notify(Notice::Ready);
-        let stopping = shutdown.clone();
-        tokio::spawn(async move {
-            stopping.requested().await;
-            notify::notify(Notice::Stopping);
-        });
+        notify::follow(&shutdown);
         let drain = Drain {
             shutdown,
             grace: self.grace,
@@ -121,11 +99,7 @@ impl Server {
         {
             tracing::warn!("the store did not take all that was written in time");
         }
-        let mirror = self.mirror;
-        let sent = tokio::task::spawn_blocking(move || mirror.flush_telemetry());
-        if tokio::time::timeout(FLUSH_LIMIT, sent).await.is_err() {
-            tracing::warn!("the collector did not take all telemetry in time");
-        }
+        self.mirror.flush_telemetry(FLUSH_LIMIT).await;
         report
     }
 }

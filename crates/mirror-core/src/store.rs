@@ -381,8 +381,8 @@ pub(crate) fn redis_options(
         RedisDeployment::Sentinel(Sentinel {
             service: config.sentinel_service.clone(),
             nodes: endpoints("redis.sentinel", &config.sentinel, Endpoint::SENTINEL_PORT)?,
-            username: None,
-            password: None,
+            username: config.sentinel_username.clone(),
+            password: config.sentinel_password.as_ref().map(secret),
         })
     } else {
         let reader = config.reader.as_deref();

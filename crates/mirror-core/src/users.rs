@@ -15,7 +15,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use github_conditional::{Error, Fingerprint, Inspect, Outcome, Report, Trouble};
-use github_upstream::RequestBody;
+use github_headers::Resource;
+use github_upstream::ledger::Standing as QuotaStanding;
+use github_upstream::{CallerId, Refusal, RequestBody, SharedLedger};
 use http::header::{ACCEPT, AUTHORIZATION, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Limited};
@@ -136,8 +138,25 @@ impl Denied {
 pub(crate) struct Desk<'a> {
     pub(crate) engine: &'a Engine,
     pub(crate) inspect: &'a dyn Inspect,
+    pub(crate) ledger: &'a SharedLedger,
     pub(crate) time: &'a UpstreamTime,
     pub(crate) now: SystemTime,
+}
+
+impl Desk<'_> {
+    /// How long GitHub's limits keep it from answering this caller, as far as is known.
+    fn limited_for(&self, caller: Fingerprint) -> Duration {
+        let caller = CallerId(*caller.as_bytes());
+        let until = match self.ledger.standing(caller, &Resource::Core, self.now) {
+            QuotaStanding::Open => self.now,
+            QuotaStanding::Exhausted { until } => until,
+            QuotaStanding::Cooling(cooldown) => cooldown.until,
+        };
+        match until.duration_since(self.now) {
+            Ok(left) if !left.is_zero() => left,
+            _ => finding::RETRY_AFTER,
+        }
+    }
 }
 
 impl Users {
@@ -184,7 +203,7 @@ impl Users {
         let known = match known {
             Some(known) => known,
             None => {
-                let (known, lasts) = self.ask(&rules, desk, credential).await?;
+                let (known, lasts) = self.ask(&rules, desk, fingerprint, credential).await?;
                 let mut memory = self.known.lock();
                 memory.keep(fingerprint, known.clone(), now() + lasts);
                 known
@@ -210,6 +229,7 @@ impl Users {
         &self,
         rules: &Rules,
         desk: Desk<'_>,
+        fingerprint: Fingerprint,
         credential: &HeaderValue,
     ) -> Result<(Known, Duration), Denied> {
         let answer = desk
@@ -219,10 +239,7 @@ impl Users {
             .await;
         let (mut head, body) = match answer {
             Ok(answer) => answer.into_parts(),
-            Err(error) => {
-                self.instruments.user_asked("unreachable");
-                return Err(Denied::Unreachable(error));
-            }
+            Err(error) => return Err(self.unanswered(error, desk.now)),
         };
         let Some(report) = head.extensions.remove::<Report>() else {
             unreachable!("the engine puts a report into each answer");
@@ -240,7 +257,21 @@ impl Users {
             Err(_) => Finding::Nonsense,
         };
         self.instruments.user_asked(finding.as_str());
-        rules.conclude(finding, report)
+        rules.conclude(finding, report, desk.limited_for(fingerprint))
+    }
+
+    /// What a question without an answer means: GitHub is not asked on behalf of a caller who has used up its quota, and
+    /// whoever holds the question back knows until when.
+    fn unanswered(&self, error: Error, now: SystemTime) -> Denied {
+        let Some(refusal) = Refusal::of(&error) else {
+            self.instruments.user_asked("unreachable");
+            return Denied::Unreachable(error);
+        };
+        self.instruments.user_asked("rate-limited");
+        Denied::Limited {
+            retry_after: Duration::from_secs(refusal.retry_after_seconds(now)),
+            report: Box::new(error.report().clone()),
+        }
     }
 
     fn question(&self, time: &UpstreamTime, credential: &HeaderValue) -> Request<RequestBody> {
@@ -267,7 +298,13 @@ impl Rules {
     }
 
     /// What a finding means, and for how long. Trouble lets nobody in; it leaves in whom GitHub named before, for a while.
-    fn conclude(&self, finding: Finding, mut report: Report) -> Result<(Known, Duration), Denied> {
+    /// `limited_for` is how long a rate limit lasts, where one is why GitHub was not asked.
+    fn conclude(
+        &self,
+        finding: Finding,
+        mut report: Report,
+        limited_for: Duration,
+    ) -> Result<(Known, Duration), Denied> {
         let failed = |status, report| {
             Err(Denied::Failed {
                 status,
@@ -280,10 +317,13 @@ impl Rules {
                 Some(left) if !left.is_zero() => {
                     Ok((Known::Login(login), left.min(ASK_AGAIN).min(self.trust)))
                 }
-                _ => {
-                    let status = without_answer(&mut report);
-                    failed(status, report)
-                }
+                _ => match without_answer(&mut report) {
+                    StatusCode::TOO_MANY_REQUESTS => Err(Denied::Limited {
+                        retry_after: limited_for,
+                        report: Box::new(report),
+                    }),
+                    status => failed(status, report),
+                },
             },
             Finding::BadCredentials => Ok((Known::BadCredentials, self.refusal)),
             Finding::NoUser => Ok((Known::NoUser, self.refusal)),

@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use service_runtime::Secret;
-use service_runtime::config::{Alias, Spec};
-use service_runtime::settings::{ClientSettings, ListenerSettings, LogSettings};
+use service_runtime::config::{Alias, ReferenceError, Spec};
+use service_runtime::program::Configuration;
+use service_runtime::settings::{ClientSettings, ListenerSettings, LogSettings, TelemetrySettings};
 
 mod check;
 mod docs;
 
-pub use check::ConfigProblem;
 pub use docs::reference;
+pub use service_runtime::settings::SettingProblem as ConfigProblem;
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -33,6 +34,7 @@ pub struct Config {
     pub lease: LeaseConfig,
     pub upstream_http: ClientSettings,
     pub limits: ListenerSettings,
+    pub telemetry: TelemetrySettings,
 }
 
 /// How long copies live, and how long a client may wait.
@@ -61,6 +63,8 @@ pub struct MasterConfig {
     pub host: Option<String>,
     pub port: u16,
     pub password: Secret,
+    pub sentinel_username: Option<String>,
+    pub sentinel_password: Option<Secret>,
     pub ca_file: Option<PathBuf>,
     pub namespace: String,
     pub read_timeout_milliseconds: u64,
@@ -92,6 +96,7 @@ impl Default for Config {
             lease: LeaseConfig::default(),
             upstream_http: ClientSettings::default(),
             limits: ListenerSettings::default(),
+            telemetry: TelemetrySettings::default(),
         }
     }
 }
@@ -122,6 +127,8 @@ impl Default for MasterConfig {
             host: None,
             port: 6379,
             password: Secret::default(),
+            sentinel_username: None,
+            sentinel_password: None,
             ca_file: None,
             namespace: "github-read-cache".to_owned(),
             read_timeout_milliseconds: 2_000,
@@ -153,6 +160,18 @@ impl CacheConfig {
     }
 }
 
+impl Configuration for Config {
+    const SPEC: Spec<'static> = SPEC;
+
+    fn check(&self) -> Result<(), ConfigProblem> {
+        Self::check(self)
+    }
+
+    fn reference() -> Result<String, ReferenceError> {
+        docs::reference()
+    }
+}
+
 /// Prefix, kept names and secrets.
 pub const SPEC: Spec<'static> = Spec {
     prefix: "GITHUB_READ_CACHE_",
@@ -161,6 +180,7 @@ pub const SPEC: Spec<'static> = Spec {
         Alias::text("GITHUB_API_TOKEN", "tokens"),
         Alias::text("GITHUB_API_PREFIX", "upstream"),
         Alias::text("ADMIN_TOKEN", "admin_token"),
+        Alias::text("OTEL_EXPORTER_OTLP_ENDPOINT", "telemetry.otlp_endpoint"),
         Alias::text("CACHE_PASSWORD", "master.password"),
         Alias::text("MASTER_CACHE_HOST", "master.host"),
         Alias::text("MASTER_CACHE_PORT", "master.port"),
@@ -177,6 +197,7 @@ pub const SPEC: Spec<'static> = Spec {
         "admin_token",
         "master.url",
         "master.password",
+        "master.sentinel_password",
         "lease.servers",
     ],
 };

@@ -42,5 +42,6 @@ mod views;
 pub use config::Config;
 pub use master::MasterProblem;
 pub use server::Server;
-pub use service::{BuildError, Parts, ReadCache};
+pub use service::{BuildError, ReadCache};
+pub use service_runtime::Parts;
 pub use tokens::TokenProblem;

@@ -6,53 +6,21 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
-use cache_backends::{
-    Attempt, BreakerLimits, Circuit, GuardStats, Lease, LeaseOptions, Leases, Operation,
-    Publication, Published, RedisConnection, RedisOptions, RedisOptionsError, Secret, SharedChange,
-    SharedValues, StoreError,
-};
+use cache_backends::{GuardStats, Lease, Published, RedisConnection, SharedChange, StoreError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
 use crate::config::{LeaseConfig, MasterConfig};
-use crate::content::Content;
 use crate::failure::Cause;
 use crate::key::Key;
 use crate::snapshot::Snapshot;
-use crate::snapshot::head::Head;
 
-/// The tag of a body that was removed.
-const REMOVED: &str = "removed";
-/// How often is looked whether a connection has come about.
-const CONNECTING_LOOK: Duration = Duration::from_millis(5);
-/// How long it is remembered that a value was removed: longer than any node takes to hear of it.
-const REMOVAL_LIVES: Duration = Duration::from_secs(3600);
+mod settings;
+mod shared;
 
-/// Why the master cache cannot be set up.
-#[derive(Debug, thiserror::Error)]
-pub enum MasterProblem {
-    /// A setting of Redis is wrong.
-    #[error("{key}")]
-    Redis {
-        /// The key, as in the file.
-        key: &'static str,
-        /// What is wrong with it.
-        #[source]
-        source: RedisOptionsError,
-    },
-    /// A file that a setting names cannot be read.
-    #[error("{key}: cannot read {path}")]
-    File {
-        /// The key, as in the file.
-        key: &'static str,
-        /// The file.
-        path: String,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-}
+pub use settings::MasterProblem;
+use settings::{lease_options, redis_options};
+pub(crate) use shared::SharedMaster;
 
 /// The master cache. Clones share it.
 #[derive(Clone, Debug)]
@@ -60,15 +28,6 @@ pub(crate) enum Master {
     /// This node alone.
     Alone,
     Shared(Arc<SharedMaster>),
-}
-
-#[derive(Debug)]
-pub(crate) struct SharedMaster {
-    values: SharedValues,
-    leases: Leases,
-    circuit: Circuit,
-    connect_patience: Duration,
-    max_body_bytes: usize,
 }
 
 /// What the master cache has.
@@ -162,61 +121,20 @@ impl Master {
         lease: &LeaseConfig,
         max_body_bytes: usize,
     ) -> Result<Self, MasterProblem> {
-        let Some(redis) = redis_options(master)? else {
-            return Ok(Self::Alone);
-        };
-        let wrong = |key| move |source| MasterProblem::Redis { key, source };
-        let options = LeaseOptions {
-            ttl: Duration::from_millis(lease.ttl_milliseconds),
-            ..LeaseOptions::default()
-        };
-        let leases = if lease.servers.is_empty() {
-            Leases::on(redis.clone(), options).map_err(wrong("master"))?
-        } else {
-            let servers = lease.servers.iter().map(|url| {
-                let server =
-                    RedisOptions::from_url(url.expose()).map_err(wrong("lease.servers"))?;
-                Ok(RedisOptions {
-                    namespace: redis.namespace.clone(),
-                    ..server
-                })
-            });
-            let servers = servers.collect::<Result<Vec<_>, MasterProblem>>()?;
-            Leases::on_majority_of(servers, options).map_err(wrong("lease.servers"))?
-        };
-        // The commands have limits of their own; the breaker's is for what they overlook.
-        let limits = BreakerLimits {
-            timeout: (redis.read_timeout.max(redis.write_timeout)).saturating_mul(2),
-            min_failures: 3,
-            max_probe_after: Duration::from_secs(5),
-            probes_to_close: 1,
-            ..BreakerLimits::default()
-        };
-        Ok(Self::Shared(Arc::new(SharedMaster {
-            values: SharedValues::open(&redis).map_err(wrong("master"))?,
-            leases,
-            circuit: Circuit::new(limits),
-            connect_patience: redis.read_timeout,
-            max_body_bytes,
-        })))
+        Ok(match redis_options(master)? {
+            None => Self::Alone,
+            Some(redis) => {
+                let lease = lease_options(master, lease, &redis)?;
+                Self::Shared(Arc::new(SharedMaster::open(redis, lease, max_body_bytes)?))
+            }
+        })
     }
 
     /// Waits until Redis is connected, for a while: a node that starts should not go alone because it was a moment too
     /// early.
     pub(crate) async fn connected(&self) {
-        let Self::Shared(shared) = self else { return };
-        let connected = async {
-            while shared.values.connection() == RedisConnection::Down
-                || shared.leases.connection() == RedisConnection::Down
-            {
-                tokio::time::sleep(CONNECTING_LOOK).await;
-            }
-        };
-        if tokio::time::timeout(shared.connect_patience, connected)
-            .await
-            .is_err()
-        {
-            tracing::warn!("the master cache is not reached; this node begins alone");
+        if let Self::Shared(shared) = self {
+            shared.connected().await;
         }
     }
 
@@ -236,11 +154,7 @@ impl Master {
     pub(crate) async fn claim(&self, key: &Key, seen: u64, now: SystemTime) -> Claim {
         match self {
             Self::Alone => Claim::Granted(Right::Alone(own_number(now, seen))),
-            Self::Shared(shared) => match shared.leases.attempt(&key.name).await {
-                Ok(Attempt::Taken(lease)) => Claim::Granted(Right::Lease(lease)),
-                Ok(Attempt::Held) => Claim::Held,
-                Err(_) => Claim::Unknown,
-            },
+            Self::Shared(shared) => shared.claim(key).await,
         }
     }
 
@@ -259,48 +173,32 @@ impl Master {
 
     /// Removes what is there for every node.
     pub(crate) async fn remove(&self, key: &Key, number: u64) -> Result<(), StoreError> {
-        let Self::Shared(shared) = self else {
-            return Ok(());
-        };
-        let publication = Publication {
-            name: &key.name,
-            fencing: number,
-            head: Bytes::from_static(REMOVED.as_bytes()),
-            body_tag: REMOVED,
-            body: Some(Bytes::new()),
-            lives: REMOVAL_LIVES,
-        };
-        let removing = shared.values.publish(publication);
-        shared.circuit.run(Operation::Remove, removing).await?;
-        Ok(())
+        match self {
+            Self::Alone => Ok(()),
+            Self::Shared(shared) => shared.remove(key, number).await,
+        }
     }
 
     /// Leaves word for the other nodes that trying is of no use until then.
     pub(crate) async fn leave_note(&self, key: &Key, note: &Note, lives: Duration) {
-        let Self::Shared(shared) = self else { return };
-        // Two numbers in a struct: there is nothing that could fail.
-        let bytes = Bytes::from(serde_json::to_vec(note).unwrap_or_default());
-        let leaving = shared.values.leave_note(&key.name, bytes, lives);
-        if let Err(error) = shared.circuit.run(Operation::Merge, leaving).await {
-            tracing::debug!(%key, %error, "the other nodes were not told of the failure");
+        if let Self::Shared(shared) = self {
+            shared.leave_note(key, note, lives).await;
         }
     }
 
     /// What another node has left word of.
     pub(crate) async fn note(&self, key: &Key) -> Option<Note> {
-        let Self::Shared(shared) = self else {
-            return None;
-        };
-        let reading = shared.values.note(&key.name);
-        let note = shared.circuit.run(Operation::Load, reading).await.ok()??;
-        serde_json::from_slice(&note).ok()
+        match self {
+            Self::Alone => None,
+            Self::Shared(shared) => shared.note(key).await,
+        }
     }
 
     /// What is told by the nodes from now on.
     pub(crate) fn changes(&self) -> Option<broadcast::Receiver<SharedChange>> {
         match self {
             Self::Alone => None,
-            Self::Shared(shared) => Some(shared.values.changes()),
+            Self::Shared(shared) => Some(shared.changes()),
         }
     }
 
@@ -308,183 +206,14 @@ impl Master {
     pub(crate) fn health(&self) -> Option<(GuardStats, RedisConnection)> {
         match self {
             Self::Alone => None,
-            Self::Shared(shared) => Some((shared.circuit.stats(), shared.values.connection())),
+            Self::Shared(shared) => Some(shared.health()),
         }
     }
-}
-
-impl SharedMaster {
-    async fn read(&self, key: &Key, have: Option<&Snapshot>) -> Result<Found, StoreError> {
-        let reading = self.values.head(&key.name);
-        let Some(found) = self.circuit.run(Operation::Load, reading).await? else {
-            return Ok(Found::Nothing);
-        };
-        if found.head == REMOVED.as_bytes() {
-            return Ok(Found::Removed(found.fencing));
-        }
-        if have.is_some_and(|have| have.version >= found.fencing) {
-            return Ok(Found::NotNewer(found.fencing));
-        }
-        let Some(head) = Head::read(&found.head) else {
-            // Of another version of this program, or damaged: as if it were not there.
-            return Ok(Found::Nothing);
-        };
-        if let Some(have) = have.filter(|have| have.content.digest == head.digest) {
-            let content = Arc::clone(&have.content);
-            return Ok(Found::Newer(Box::new(snapshot(
-                found.fencing,
-                head,
-                content,
-            ))));
-        }
-        self.load(key).await
-    }
-
-    async fn load(&self, key: &Key) -> Result<Found, StoreError> {
-        let loading = self.values.load(&key.name);
-        let Some(found) = self.circuit.run(Operation::Load, loading).await? else {
-            return Ok(Found::Nothing);
-        };
-        if found.head == REMOVED.as_bytes() {
-            return Ok(Found::Removed(found.fencing));
-        }
-        let Some(head) = Head::read(&found.head) else {
-            return Ok(Found::Nothing);
-        };
-        let (kind, most) = (key.kind, self.max_body_bytes);
-        let unpacked =
-            tokio::task::spawn_blocking(move || Content::unpack(kind, found.body, most)).await;
-        let corrupt = || StoreError::corrupt(Operation::Load);
-        let content = unpacked.map_err(|_| corrupt())?.map_err(|_| corrupt())?;
-        let fits = |end: usize| end <= content.identity.bytes.len();
-        if content.digest != head.digest || !head.pages.iter().all(|page| fits(page.span.bytes.end))
-        {
-            return Err(corrupt());
-        }
-        Ok(Found::Newer(Box::new(snapshot(
-            found.fencing,
-            head,
-            Arc::new(content),
-        ))))
-    }
-
-    async fn publish(
-        &self,
-        key: &Key,
-        snapshot: &Snapshot,
-        now: SystemTime,
-    ) -> Result<Published, StoreError> {
-        let head = Bytes::from(Head::of(snapshot).write());
-        let tag = hex::encode(snapshot.content.digest);
-        let lives = snapshot.times.stale_until.duration_since(now);
-        let publication = |body| Publication {
-            name: &key.name,
-            fencing: snapshot.version,
-            head: head.clone(),
-            body_tag: &tag,
-            body,
-            lives: lives.clone().unwrap_or_default(),
-        };
-        let first = self.values.publish(publication(None));
-        match self.circuit.run(Operation::Merge, first).await? {
-            Published::BodyNeeded => {
-                let body = snapshot.content.packed().clone();
-                let again = self.values.publish(publication(Some(body)));
-                self.circuit.run(Operation::Merge, again).await
-            }
-            published => Ok(published),
-        }
-    }
-}
-
-fn snapshot(version: u64, head: Head, content: Arc<Content>) -> Snapshot {
-    Snapshot {
-        version,
-        times: head.times,
-        changed_at: head.changed_at,
-        took: head.took,
-        pages: head.pages.into(),
-        content,
-    }
-}
-
-/// The settings as the Redis client takes them; `None` = no Redis.
-fn redis_options(config: &MasterConfig) -> Result<Option<RedisOptions>, MasterProblem> {
-    let wrong = |key| move |source| MasterProblem::Redis { key, source };
-    let url = config.url.as_ref().map(|url| url.expose().as_str());
-    let mut options = match (url, &config.host) {
-        (Some("memory"), _) | (None, None) => return Ok(None),
-        (Some(url), _) => RedisOptions::from_url(url).map_err(wrong("master.url"))?,
-        (None, Some(host)) => {
-            let primary =
-                cache_backends::Endpoint::parse(host, config.port).map_err(wrong("master.host"))?;
-            RedisOptions {
-                deployment: cache_backends::RedisDeployment::Standalone {
-                    primary,
-                    reader: None,
-                },
-                ..RedisOptions::default()
-            }
-        }
-    };
-    if options.password.is_none() && !config.password.expose().is_empty() {
-        options.password = Some(Secret::new(config.password.expose().clone()));
-    }
-    if let (Some(tls), Some(file)) = (&mut options.tls, &config.ca_file) {
-        let authorities = std::fs::read(file).map_err(|source| MasterProblem::File {
-            key: "master.ca_file",
-            path: file.display().to_string(),
-            source,
-        })?;
-        tls.authorities_pem = Some(authorities);
-    }
-    options.namespace.clone_from(&config.namespace);
-    options.read_timeout = Duration::from_millis(config.read_timeout_milliseconds);
-    options.write_timeout = Duration::from_millis(config.write_timeout_milliseconds);
-    Ok(Some(options))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn which_master() {
-        #[track_caller]
-        fn check(change: impl FnOnce(&mut MasterConfig), expected: Option<u8>) {
-            let mut config = MasterConfig::default();
-            change(&mut config);
-            let options = redis_options(&config).unwrap();
-            assert_eq!(options.map(|options| options.database), expected);
-        }
-        check(|_| {}, None);
-        check(|config| config.url = Some("memory".into()), None);
-        check(|config| config.url = Some("redis://a/4".into()), Some(4));
-        check(|config| config.host = Some("a".into()), Some(0));
-        check(
-            |config| {
-                config.host = Some("a".into());
-                config.url = Some("memory".into());
-            },
-            None,
-        );
-        let wrong = MasterConfig {
-            url: Some("http://a".into()),
-            ..MasterConfig::default()
-        };
-        assert!(redis_options(&wrong).is_err());
-    }
-
-    #[test]
-    fn a_password_of_its_own_is_used_where_the_url_has_none() {
-        let config = MasterConfig {
-            url: Some("redis://a".into()),
-            password: "secret".into(),
-            ..MasterConfig::default()
-        };
-        let options = redis_options(&config).unwrap().unwrap();
-        assert_eq!(options.password, Some(Secret::new("secret")));
-    }
 
     #[test]
     fn own_numbers_grow_also_when_the_clock_does_not() {

@@ -7,7 +7,7 @@ use cache_backends::{BreakerState, RedisConnection, StoreError};
 use github_upstream::{SharedLedger, UpstreamEvent};
 use service_runtime::Metrics;
 use service_runtime::metrics::opentelemetry::KeyValue;
-use service_runtime::metrics::{CounterFamily, HistogramFamily, Labels};
+use service_runtime::metrics::{CounterFamily, HistogramFamily, Labels, Word, status_class};
 
 use crate::failure::Cause;
 use crate::key::Kind;
@@ -69,16 +69,6 @@ impl Labels for Refresh {
     }
 }
 
-/// A label name and its word.
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct Word(&'static str, &'static str);
-
-impl Labels for Word {
-    fn attributes(&self) -> Vec<KeyValue> {
-        vec![KeyValue::new(self.0, self.1)]
-    }
-}
-
 /// The instruments of a read cache.
 pub(crate) struct Instruments {
     refreshes: CounterFamily<Refresh>,
@@ -125,13 +115,7 @@ impl Instruments {
 
     pub(crate) fn called(&self, event: &UpstreamEvent<'_>) {
         let class = match event {
-            UpstreamEvent::Answered { status, .. } => match status.as_u16() {
-                304 => "304",
-                200..=299 => "2xx",
-                300..=399 => "3xx",
-                400..=499 => "4xx",
-                _ => "5xx",
-            },
+            UpstreamEvent::Answered { status, .. } => status_class(*status),
             UpstreamEvent::Failed { .. } => "none",
             _ => return,
         };

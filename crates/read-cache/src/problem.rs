@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use axum::body::Body;
 use github_conditional::Error;
+use github_upstream::Refusal;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
@@ -33,7 +34,10 @@ pub(crate) enum Problem<'a> {
     /// A proxied request that wants a stored answer or none.
     NotCached,
     /// A proxied request that got no answer.
-    Unreachable(&'a Error),
+    Unreachable {
+        error: &'a Error,
+        now: SystemTime,
+    },
     /// Metrics cannot be written.
     Broken,
 }
@@ -68,8 +72,10 @@ impl Problem<'_> {
             },
             Self::TimedOut | Self::NotCached => StatusCode::GATEWAY_TIMEOUT,
             // GitHub was not asked: it has said that the quota is used up.
-            Self::Unreachable(error) if error.is_rate_limited() => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Unreachable(_) => StatusCode::BAD_GATEWAY,
+            Self::Unreachable { error, .. } if error.is_rate_limited() => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::Unreachable { .. } => StatusCode::BAD_GATEWAY,
             Self::Broken => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -85,7 +91,8 @@ impl Problem<'_> {
             Self::Failed { failure, .. } => failure.cause.as_str(),
             Self::TimedOut => "timed-out",
             Self::NotCached => "not-cached",
-            Self::Unreachable(_) => "unreachable",
+            Self::Unreachable { error, .. } if error.is_rate_limited() => "rate-limited",
+            Self::Unreachable { .. } => "unreachable",
             Self::Broken => "broken",
         }
     }
@@ -103,7 +110,12 @@ impl Problem<'_> {
             },
             Self::TimedOut => "GitHub could not be read in time".to_owned(),
             Self::NotCached => "nothing is stored for this request".to_owned(),
-            Self::Unreachable(error) => format!("GitHub could not be reached: {}", reason(error)),
+            Self::Unreachable { error, .. } if error.is_rate_limited() => {
+                "GitHub was not asked: a rate limit applies".to_owned()
+            }
+            Self::Unreachable { error, .. } => {
+                format!("GitHub could not be reached: {}", reason(error))
+            }
             Self::Broken => "metrics cannot be shown".to_owned(),
         }
     }
@@ -116,7 +128,12 @@ impl Problem<'_> {
                 let wait = failure.retry_at.duration_since(*now).unwrap_or_default();
                 Some(wait.as_secs() + 1)
             }
-            Self::Unreachable(error) if error.is_rate_limited() => Some(PROBE_INTERVAL.as_secs()),
+            // Whoever held the request back knows until when. What says no more than that a limit applies is asked about
+            // again as the refresher would.
+            Self::Unreachable { error, now } if error.is_rate_limited() => {
+                let known = Refusal::of(*error).map(|refusal| refusal.retry_after_seconds(*now));
+                Some(known.unwrap_or(PROBE_INTERVAL.as_secs()))
+            }
             _ => None,
         }
     }

@@ -63,7 +63,8 @@ pub(crate) async fn forward(shared: &Arc<Shared>, request: Request<Body>) -> Res
             answer
         }
         Err(error) => {
-            let mut answer = Problem::Unreachable(&error).answer(ROUTE);
+            let now = shared.clock.now();
+            let mut answer = Problem::Unreachable { error: &error, now }.answer(ROUTE);
             tell(error.report(), &mut answer);
             answer
         }

@@ -20,9 +20,9 @@ use github_upstream::{
 };
 use http::{Request, Response};
 use hyper::body::Incoming;
+use service_runtime::export::{self, Traces};
 use service_runtime::front::{Front, PlacedBody};
-use service_runtime::logs::AccessLog;
-use service_runtime::{Clock, Metrics, Readiness, Shutdown};
+use service_runtime::{Metrics, Parts, Readiness, Shutdown};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinSet;
 use tower_layer::Layer;
@@ -42,18 +42,6 @@ use crate::upstream::{SharedClock, Source};
 
 /// The engine as the proxy uses it.
 pub(crate) type Engine = Conditional<Upstream, MemoryStore<Entry>>;
-
-/// What a read cache is given by whoever runs it.
-pub struct Parts {
-    /// Metrics to register with.
-    pub metrics: Metrics,
-    /// Where the line per request goes; `None` = nowhere.
-    pub access_log: Option<AccessLog>,
-    /// Whether the process wants traffic.
-    pub readiness: Readiness,
-    /// The wall clock.
-    pub clock: Arc<dyn Clock>,
-}
 
 /// Why a read cache cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -193,6 +181,17 @@ impl ReadCache {
         })
     }
 
+    /// From now on each request is a span. The first receiver stays.
+    pub fn trace_to(&self, traces: Traces) {
+        self.shared.front.trace_to(traces);
+    }
+
+    /// Sends what traces and metrics are waiting, where they are sent at all.
+    pub(crate) async fn flush_telemetry(&self, limit: Duration) {
+        let traces = self.shared.front.traces().cloned();
+        export::flush(self.shared.metrics.clone(), traces, limit).await;
+    }
+
     /// Keeps the data up to date until `shutdown`.
     pub async fn keep(self, shutdown: Shutdown) {
         let tools = Tools {
@@ -315,12 +314,6 @@ impl fmt::Debug for ReadCache {
         f.debug_struct("ReadCache")
             .field("nodes", &self.shared.nodes)
             .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Parts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Parts").finish_non_exhaustive()
     }
 }
 

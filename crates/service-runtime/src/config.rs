@@ -24,7 +24,7 @@ use serde::de::DeserializeOwned;
 
 pub use error::Error;
 pub use print::print_config;
-pub use reference::{KeyDoc, ReferenceError, reference};
+pub use reference::{KeyDoc, ReferenceError, reference, reference_page};
 
 use environment::Assignment;
 use keys::KeyPath;

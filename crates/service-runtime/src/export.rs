@@ -7,6 +7,7 @@
 //! TLS set-up come into the process.
 
 mod post;
+mod requests;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -25,6 +26,9 @@ use opentelemetry_sdk::metrics::PeriodicReader;
 use opentelemetry_sdk::trace::{Sampler, SdkTracer, SdkTracerProvider};
 
 use post::Post;
+pub use requests::{AnsweredRequest, TRACEPARENT};
+
+use crate::metrics::Metrics;
 
 /// Where traces and metrics go, and how many.
 #[derive(Clone, Debug, PartialEq)]
@@ -149,6 +153,20 @@ impl Traces {
         if let Err(error) = self.provider.force_flush() {
             tracing::debug!(%error, "traces could not be sent");
         }
+    }
+}
+
+/// Sends what is waiting when the process ends. Without traces nothing is exported, so there is nothing to do.
+///
+/// A collector that hangs must not keep the process: after `limit` it ends without it.
+pub async fn flush(metrics: Metrics, traces: Option<Traces>, limit: Duration) {
+    let Some(traces) = traces else { return };
+    let sent = tokio::task::spawn_blocking(move || {
+        traces.flush();
+        metrics.flush();
+    });
+    if tokio::time::timeout(limit, sent).await.is_err() {
+        tracing::warn!("the collector did not take all telemetry in time");
     }
 }
 

@@ -1,12 +1,13 @@
-//! The life of one request to a service with routes: a place among those in flight, the routes, the log line, the count.
+//! The life of one request to a service with routes: a place among those in flight, the routes, the count, the span, the
+//! log line.
 //!
 //! It knows nothing of what is asked: the routes say how they answered by putting [`Told`] into the answer's extensions.
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,8 +17,9 @@ use opentelemetry::KeyValue;
 use tokio::time::Instant;
 
 use crate::clock::Clock;
+use crate::export::{AnsweredRequest, TRACEPARENT, Traces};
 use crate::logs::{Access, AccessLog, Field};
-use crate::metrics::{CounterFamily, HistogramFamily, Labels, Metrics};
+use crate::metrics::{CounterFamily, HistogramFamily, Labels, Metrics, method_label};
 
 #[cfg(test)]
 mod tests;
@@ -80,6 +82,7 @@ pub struct Front(Arc<Inner>);
 struct Inner {
     clock: Arc<dyn Clock>,
     access_log: Option<AccessLog>,
+    traces: OnceLock<Traces>,
     requests: CounterFamily<Answered>,
     latency: HistogramFamily<Route>,
     in_flight: Arc<AtomicUsize>,
@@ -97,6 +100,7 @@ impl Front {
         Self(Arc::new(Inner {
             clock,
             access_log,
+            traces: OnceLock::new(),
             requests: metrics.counters(
                 "http_request_total",
                 "Requests answered, by route and how the answer was made.",
@@ -109,6 +113,16 @@ impl Front {
             in_flight: Arc::default(),
             max_in_flight,
         }))
+    }
+
+    /// From now on each request is a span. The first receiver stays.
+    pub fn trace_to(&self, traces: Traces) {
+        let _ = self.0.traces.set(traces);
+    }
+
+    /// Where spans go, if anywhere.
+    pub fn traces(&self) -> Option<&Traces> {
+        self.0.traces.get()
     }
 
     /// Has a request answered by `routes`; by `refused` where too many are in flight.
@@ -125,6 +139,10 @@ impl Front {
     {
         let (started, at) = (Instant::now(), self.0.clock.now());
         let (method, uri) = (request.method().clone(), request.uri().clone());
+        let traceparent = match self.0.traces.get() {
+            Some(_) => request.headers().get(TRACEPARENT).cloned(),
+            None => None,
+        };
         let place = Place::take(&self.0.in_flight, self.0.max_in_flight);
         let answer = match place.is_some() {
             true => routes(request).await,
@@ -137,6 +155,18 @@ impl Front {
             .unwrap_or_default();
         let elapsed = started.elapsed();
         self.count(told, &method, answer.status(), elapsed);
+        if let Some(traces) = self.0.traces.get() {
+            traces.record_request(AnsweredRequest {
+                method: &method,
+                route: told.route,
+                status: answer.status(),
+                started: at,
+                duration: elapsed,
+                traceparent: traceparent.as_ref(),
+                outcome: told.outcome,
+                attributes: vec![KeyValue::new("outcome", told.outcome)],
+            });
+        }
         if let Some(log) = &self.0.access_log {
             let id = answer.headers().get("x-request-id");
             let id = id.and_then(|id| id.to_str().ok()).unwrap_or("none");
@@ -179,20 +209,6 @@ impl fmt::Debug for Front {
             .field("in_flight", &self.0.in_flight)
             .field("max_in_flight", &self.0.max_in_flight)
             .finish_non_exhaustive()
-    }
-}
-
-/// The method label; anything else is one value, because clients invent methods.
-fn method_label(method: &Method) -> &'static str {
-    match method.as_str() {
-        "GET" => "GET",
-        "HEAD" => "HEAD",
-        "POST" => "POST",
-        "PUT" => "PUT",
-        "PATCH" => "PATCH",
-        "DELETE" => "DELETE",
-        "OPTIONS" => "OPTIONS",
-        _ => "other",
     }
 }
 

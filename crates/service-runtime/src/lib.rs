@@ -1,7 +1,7 @@
-//! What every long-running binary needs: configuration, logs, metrics, listeners, drain, exit codes.
+//! What every long-running binary needs: configuration, logs, metrics, traces, listeners, drain, exit codes.
 //!
 //! A `main.rs` reads top to bottom: [`exit::run`] around [`exit::parse_arguments`],
-//! [`config::load`], [`logs::start`], [`Metrics::new`], [`Listener`](listener::Listener),
+//! [`ConfigurationArguments::read`](program::ConfigurationArguments::read), [`logs::start`], [`Metrics::new`], [`Listener`](listener::Listener),
 //! [`exit::runtime`], [`Shutdown::follow_signals`], [`listener::serve`]. This crate knows no domain words, and it is the only one that may read
 //! the environment, the process arguments and the wall clock.
 //!
@@ -17,6 +17,8 @@ pub mod listener;
 pub mod logs;
 pub mod metrics;
 pub mod notify;
+pub mod parts;
+pub mod program;
 pub mod secret;
 pub mod settings;
 
@@ -25,4 +27,5 @@ pub use drain::{Drain, DrainReport, Readiness, Shutdown};
 pub use exit::Failure;
 pub use front::Front;
 pub use metrics::Metrics;
+pub use parts::Parts;
 pub use secret::Secret;

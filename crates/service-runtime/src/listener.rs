@@ -19,7 +19,9 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio_rustls::TlsAcceptor;
 
 pub use serve::{Limits, serve};
-pub use tls::{Certificate, tls_from_files};
+pub use tls::{Certificate, Renewal, tls_from_files};
+
+use crate::notify;
 
 use unix::UnixSocket;
 
@@ -76,6 +78,20 @@ impl Listener {
             socket: Socket::Tcp(listener),
             tls: Tls::Off,
         })
+    }
+
+    /// The sockets that the service manager hands over, which it has bound itself; else this address.
+    ///
+    /// # Errors
+    /// When a socket cannot be used or the address cannot be bound.
+    pub fn handed_over_or(address: SocketAddr) -> Result<Vec<Listener>, ListenError> {
+        let handed = notify::handed_over().map_err(|source| {
+            ListenError::socket("the sockets of LISTEN_FDS".to_owned(), source)
+        })?;
+        if handed.is_empty() {
+            return Ok(vec![Listener::tcp(address)?]);
+        }
+        handed.into_iter().map(Listener::inherited).collect()
     }
 
     /// A TCP socket that listens already, handed over by the service manager.

@@ -8,6 +8,7 @@
 //! label set instead of a list of attributes (docs/decisions/0004-metrics-hot-path.md).
 
 mod family;
+mod labels;
 mod process;
 
 use std::fmt;
@@ -20,6 +21,7 @@ use prometheus::{Registry, TextEncoder};
 use crate::export::{self, ExportError, OtlpOptions};
 
 pub use family::{CounterFamily, HistogramFamily, Labels};
+pub use labels::{Word, method_label, status_class};
 /// The instrument types, so that services need no dependency of their own.
 pub use opentelemetry::{self, metrics::BoundCounter, metrics::BoundHistogram};
 

@@ -7,6 +7,8 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
+use crate::drain::Shutdown;
+
 /// What the manager is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
@@ -41,6 +43,19 @@ fn send(socket: &[u8], notice: Notice) -> io::Result<()> {
     };
     UnixDatagram::unbound()?.send_to_addr(notice.text(), &address)?;
     Ok(())
+}
+
+/// Tells the manager that the service is ready, and when it begins to stop.
+///
+/// To be called inside the runtime.
+pub fn follow(shutdown: &Shutdown) {
+    shutdown.readiness().set_ready();
+    notify(Notice::Ready);
+    let stopping = shutdown.clone();
+    tokio::spawn(async move {
+        stopping.requested().await;
+        notify(Notice::Stopping);
+    });
 }
 
 /// The TCP sockets that the manager has opened for this process (`LISTEN_FDS`); usually none.

@@ -9,6 +9,7 @@
 //! | `cluster` | a cluster whose slots can be moved |
 //! | `postgres` | one PostgreSQL server and its databases |
 //! | `browser` | a browser without a window |
+//! | `collector` | what an OpenTelemetry collector is sent |
 //! | `network` | a proxy that stalls or delays what goes through |
 //! | `patience` | waiting for what another process does |
 //!
@@ -17,6 +18,7 @@
 
 mod browser;
 mod cluster;
+mod collector;
 mod network;
 mod patience;
 mod postgres;
@@ -26,6 +28,7 @@ mod sentinel;
 
 pub use browser::{Browser, Shown};
 pub use cluster::Cluster;
+pub use collector::{Collector, Span, attribute};
 pub use network::Network;
 pub use patience::until;
 pub use postgres::Postgres;

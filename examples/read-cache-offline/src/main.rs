@@ -60,7 +60,7 @@ fn start(github: &Simulator, shutdown: &Shutdown) -> Fallible<String> {
         clock: Arc::new(SystemClock),
     };
     let server = Server::bind(&config, ReadCache::new(&config, parts)?)?;
-    let address = server.address();
+    let address = server.addresses().swap_remove(0);
     tokio::spawn(server.run(shutdown.clone()));
     Ok(format!("http://{address}"))
 }

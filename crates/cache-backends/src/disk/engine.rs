@@ -3,17 +3,21 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::{io, mem};
 
 use parking_lot::RwLock;
 use redb::{
-    CommitError, CompactionError, Database, Durability, ReadableDatabase, ReadableTable,
-    ReadableTableMetadata, SetDurabilityError, StorageError, Table, TableDefinition, TableError,
-    TransactionError,
+    Database, Durability, ReadableDatabase, ReadableTable, ReadableTableMetadata, Table,
+    TableDefinition,
 };
 
+mod batch;
+mod failure;
+
+pub(super) use batch::{Batch, Merged, Room};
+pub(super) use failure::Failure;
+
 use super::DiskOptions;
-use super::counters::{Counters, Recency};
+use super::counters::Counters;
 use crate::envelope::{self, Opened};
 use crate::{Dictionaries, Persist, StoreKey, Usage};
 
@@ -27,92 +31,7 @@ const AGES: TableDefinition<'_, u64, &[u8; 32]> = TableDefinition::new("ages");
 /// `format`, `bytes` and `next stamp`, so that opening counts nothing.
 const FACTS: TableDefinition<'_, &str, u64> = TableDefinition::new("facts");
 
-/// Values dropped in one transaction at most, so that no batch of writes waits long.
-const MAX_EVICTIONS: usize = 4096;
-/// Values given another round in one transaction at most: each is written again.
-const MAX_SECOND_ROUNDS: usize = 256;
-
 pub(super) const PAGE_BYTES: usize = 4096;
-
-/// Why the file does not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
-    #[error("the cache file is damaged: {0}")]
-    Damaged(String),
-    #[error("the cache file cannot be read or written")]
-    Io(#[source] io::Error),
-    #[error("the cache file is closed after an error")]
-    Closed,
-    #[error("the cache file is in use")]
-    InUse,
-    #[error("the cache file has an unknown format")]
-    UnknownVersion,
-}
-
-impl Failure {
-    /// Whether only another file helps.
-    pub(super) fn is_damage(&self) -> bool {
-        matches!(self, Self::Damaged(_) | Self::UnknownVersion)
-    }
-
-    fn engine(error: &impl ToString) -> Self {
-        Self::Io(io::Error::other(error.to_string()))
-    }
-}
-
-impl From<StorageError> for Failure {
-    fn from(error: StorageError) -> Self {
-        match error {
-            StorageError::Corrupted(what) => Self::Damaged(what),
-            StorageError::Io(error) => Self::Io(error),
-            StorageError::PreviousIo | StorageError::DatabaseClosed => Self::Closed,
-            other => Self::engine(&other),
-        }
-    }
-}
-
-impl From<TableError> for Failure {
-    fn from(error: TableError) -> Self {
-        match error {
-            TableError::Storage(error) => error.into(),
-            // The tables are made with the file, so other ones are another version's.
-            _ => Self::UnknownVersion,
-        }
-    }
-}
-
-impl From<TransactionError> for Failure {
-    fn from(error: TransactionError) -> Self {
-        match error {
-            TransactionError::Storage(error) => error.into(),
-            other => Self::engine(&other),
-        }
-    }
-}
-
-impl From<CommitError> for Failure {
-    fn from(error: CommitError) -> Self {
-        match error {
-            CommitError::Storage(error) => error.into(),
-            other => Self::engine(&other),
-        }
-    }
-}
-
-impl From<CompactionError> for Failure {
-    fn from(error: CompactionError) -> Self {
-        match error {
-            CompactionError::Storage(error) => error.into(),
-            other => Self::engine(&other),
-        }
-    }
-}
-
-impl From<SetDurabilityError> for Failure {
-    fn from(error: SetDurabilityError) -> Self {
-        Self::engine(&error)
-    }
-}
 
 /// Bounds as the transactions need them.
 #[derive(Clone, Copy, Debug)]
@@ -342,166 +261,6 @@ pub(super) fn write<T>(
         usage,
         written_bytes,
     })
-}
-
-/// An open transaction.
-pub(super) struct Batch<'transaction> {
-    values: Table<'transaction, &'static [u8; 32], (u64, &'static [u8])>,
-    ages: Table<'transaction, u64, &'static [u8; 32]>,
-    bytes: u64,
-    next_stamp: u64,
-    limits: Limits,
-    written_bytes: u64,
-}
-
-/// What became of a merge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Merged {
-    Stored,
-    /// The outcome is what was stored already; nothing was written.
-    Unchanged,
-    TooLarge,
-    /// The value type panicked; nothing was written.
-    Refused,
-}
-
-/// Whether the values fit into their budget.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Room {
-    Enough,
-    /// More must be dropped than one transaction should.
-    Wanting,
-}
-
-enum Prepared {
-    Write(Vec<u8>),
-    Unchanged,
-    TooLarge,
-}
-
-impl Batch<'_> {
-    pub(super) fn merge<V: Persist>(
-        &mut self,
-        key: &StoreKey,
-        arriving: V,
-        dictionaries: &Dictionaries,
-    ) -> Result<Merged, Failure> {
-        let limits = self.limits;
-        let stored = self.values.get(key.as_bytes())?;
-        let prepared = {
-            let sealed = stored.as_ref().map(|stored| stored.value().1);
-            catch_unwind(AssertUnwindSafe(|| {
-                prepare_value(sealed, arriving, limits, dictionaries)
-            }))
-        };
-        drop(stored);
-        Ok(match prepared {
-            Err(_) => Merged::Refused,
-            Ok(Prepared::Unchanged) => Merged::Unchanged,
-            Ok(Prepared::TooLarge) => {
-                self.remove(key)?;
-                Merged::TooLarge
-            }
-            Ok(Prepared::Write(sealed)) => {
-                self.put(key.as_bytes(), &sealed)?;
-                Merged::Stored
-            }
-        })
-    }
-
-    pub(super) fn remove(&mut self, key: &StoreKey) -> Result<(), Failure> {
-        let gone = self.values.remove(key.as_bytes())?.map(|gone| {
-            let (stamp, sealed) = gone.value();
-            (stamp, footprint(sealed.len()))
-        });
-        if let Some((stamp, bytes)) = gone {
-            self.ages.remove(stamp)?;
-            self.bytes = self.bytes.saturating_sub(bytes);
-            self.written_bytes += PAGE_BYTES as u64;
-        }
-        Ok(())
-    }
-
-    /// Removes the value if it is still the one that was written with this stamp.
-    pub(super) fn discard(&mut self, key: &StoreKey, stamp: u64) -> Result<(), Failure> {
-        let stored = self.values.get(key.as_bytes())?;
-        let is_same = stored.is_some_and(|stored| stored.value().0 == stamp);
-        if is_same { self.remove(key) } else { Ok(()) }
-    }
-
-    /// Drops what was written longest ago until the rest fits.
-    pub(super) fn evict(&mut self, counters: &Counters) -> Result<Room, Failure> {
-        let mut second_rounds = 0;
-        for _ in 0..MAX_EVICTIONS {
-            if self.bytes <= self.limits.budget_bytes() {
-                return Ok(Room::Enough);
-            }
-            let Some(key) = self.ages.pop_first()?.map(|(_, key)| *key.value()) else {
-                // Nothing is left: whatever was counted is not there.
-                self.bytes = 0;
-                return Ok(Room::Enough);
-            };
-            let was_read = counters.take_read(&StoreKey::new(key)) == Recency::ReadSince;
-            if was_read && second_rounds < MAX_SECOND_ROUNDS {
-                second_rounds += 1;
-                counters.second_rounds.increment();
-                let kept = self.values.get(&key)?.map(|kept| kept.value().1.to_vec());
-                if let Some(kept) = kept {
-                    self.put(&key, &kept)?;
-                }
-            } else {
-                counters.evicted.increment();
-                self.remove(&StoreKey::new(key))?;
-            }
-        }
-        Ok(Room::Wanting)
-    }
-
-    fn put(&mut self, key: &[u8; 32], sealed: &[u8]) -> Result<(), Failure> {
-        let stamp = self.next_stamp;
-        self.next_stamp += 1;
-        let replaced = self.values.insert(key, (stamp, sealed))?.map(|replaced| {
-            let (stamp, sealed) = replaced.value();
-            (stamp, footprint(sealed.len()))
-        });
-        if let Some((stamp, bytes)) = replaced {
-            self.ages.remove(stamp)?;
-            self.bytes = self.bytes.saturating_sub(bytes);
-        }
-        self.ages.insert(stamp, key)?;
-        let bytes = footprint(sealed.len());
-        self.bytes += bytes;
-        // However small the value, its page is written anew.
-        self.written_bytes += bytes.max(PAGE_BYTES as u64);
-        Ok(())
-    }
-}
-
-fn prepare_value<V: Persist>(
-    sealed: Option<&[u8]>,
-    arriving: V,
-    limits: Limits,
-    dictionaries: &Dictionaries,
-) -> Prepared {
-    let stored = sealed.and_then(|sealed| envelope::open(sealed, dictionaries).value());
-    let merged = match stored.as_deref().and_then(V::decode) {
-        Some(stored) => V::merge(&stored, arriving),
-        None => arriving,
-    };
-    let mut plain = Vec::with_capacity(merged.weight_bytes().min(limits.max_entry_bytes));
-    merged.encode(&mut plain);
-    drop(merged);
-    if stored.as_deref() == Some(plain.as_slice()) {
-        return Prepared::Unchanged;
-    }
-    if plain.len() > limits.max_entry_bytes {
-        return Prepared::TooLarge;
-    }
-    let sealed = envelope::seal(&mem::take(&mut plain), dictionaries);
-    if footprint(sealed.len()) > limits.max_bytes / 8 {
-        return Prepared::TooLarge;
-    }
-    Prepared::Write(sealed)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 use service_runtime::Secret;
+use service_runtime::config::KeyDoc;
 
 use super::ConfigProblem;
 
@@ -33,12 +34,23 @@ impl AdminConfig {
         } else {
             return Ok(());
         };
-        Err(ConfigProblem {
-            key: "admin.token",
-            problem: problem.to_owned(),
-        })
+        Err(ConfigProblem::new("admin.token", problem))
     }
 }
+
+/// The section's part of the reference page.
+pub(super) const DOCS: &[KeyDoc<'static>] = &[
+    KeyDoc::new(
+        "admin.token",
+        "secret",
+        "What `Authorization: Bearer` must hold for `/_mirror/`; at least 16 characters. Without one only this machine may administer the mirror.",
+    ),
+    KeyDoc::new(
+        "admin.listen",
+        "address:port",
+        "A listener for `/_mirror/` alone; the others then answer 404 there.",
+    ),
+];
 
 #[cfg(test)]
 mod tests {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use service_runtime::config::KeyDoc;
 
 use super::ConfigProblem;
 use crate::pool::Access;
@@ -133,6 +134,45 @@ pub(super) fn check(
     }
     Ok(())
 }
+
+/// The section's part of the reference page.
+pub(super) const DOCS: &[KeyDoc<'static>] = &[
+    KeyDoc::new(
+        "credentials[].kind",
+        "pat, oauth-app, github-app",
+        "A credential of the operator's own, for reads that bring none: a token that is sent as it is; an OAuth app in its own name (public data); an installation of a GitHub App, whose tokens the mirror mints and renews.",
+    ),
+    KeyDoc::new(
+        "credentials[].name",
+        "text",
+        "What it is called in reports and logs. Default: kind and position, such as `pat-1`.",
+    ),
+    KeyDoc::new(
+        "credentials[].token_file",
+        "path",
+        "Kind pat: the token. Kind oauth-app: the client secret.",
+    ),
+    KeyDoc::new(
+        "credentials[].app_id",
+        "number or text",
+        "Kind github-app: the app's id or client id. Kind oauth-app: the client id.",
+    ),
+    KeyDoc::new(
+        "credentials[].installation_id",
+        "number",
+        "Kind github-app: the installation whose repositories are read.",
+    ),
+    KeyDoc::new(
+        "credentials[].private_key_file",
+        "path",
+        "Kind github-app: the app's private key, PEM.",
+    ),
+    KeyDoc::new(
+        "credentials[].reserve",
+        "requests",
+        "Of each window, left for others who use the credential. Default 0.",
+    ),
+];
 
 #[cfg(test)]
 mod tests {

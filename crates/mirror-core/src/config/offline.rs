@@ -1,8 +1,10 @@
 //! Settings of offline mode, and of the status page that hints at it.
 
 use serde::{Deserialize, Serialize};
+use service_runtime::config::KeyDoc;
+use service_runtime::settings::{at_least_one, at_most_a_year, base_url};
 
-use super::{ConfigProblem, check_base_url};
+use super::ConfigProblem;
 
 /// GitHub's own page. It speaks of api.github.com and of no other upstream.
 const GITHUB_STATUS_PAGE: &str = "https://www.githubstatus.com/api/v2/components.json";
@@ -53,22 +55,36 @@ impl Default for StatusConfig {
 impl OfflineConfig {
     pub(super) fn check(&self) -> Result<(), ConfigProblem> {
         // Not a number is not within either.
-        if self.error_ratio > 0.0 && self.error_ratio <= 1.0 {
-            return Ok(());
+        if !(self.error_ratio > 0.0 && self.error_ratio <= 1.0) {
+            let problem = "must be more than 0 and at most 1";
+            return Err(ConfigProblem::new("offline.error_ratio", problem));
         }
-        Err(ConfigProblem {
-            key: "offline.error_ratio",
-            problem: "must be more than 0 and at most 1".to_owned(),
-        })
+        let values = [
+            ("offline.window_seconds", self.window_seconds),
+            ("offline.min_samples", self.min_samples),
+            ("offline.probe_seconds", self.probe_seconds),
+            (
+                "offline.return_reads_per_second",
+                self.return_reads_per_second,
+            ),
+        ];
+        at_least_one(&values)?;
+        at_most_a_year(&values)
     }
 }
 
 impl StatusConfig {
     pub(super) fn check(&self) -> Result<(), ConfigProblem> {
-        if self.url.is_empty() {
-            return Ok(());
+        let values = [
+            ("status.interval_seconds", self.interval_seconds),
+            ("status.timeout_seconds", self.timeout_seconds),
+        ];
+        at_least_one(&values)?;
+        at_most_a_year(&values)?;
+        match self.url.as_str() {
+            "" => Ok(()),
+            url => base_url("status.url", url),
         }
-        check_base_url("status.url", &self.url)
     }
 
     /// The page to ask about this upstream, if any.
@@ -83,6 +99,54 @@ impl StatusConfig {
         }
     }
 }
+
+/// The section's part of the reference page.
+pub(super) const DOCS: &[KeyDoc<'static>] = &[
+    KeyDoc::new(
+        "offline.window_seconds",
+        "seconds",
+        "How far back upstream calls count towards offline mode.",
+    ),
+    KeyDoc::new(
+        "offline.min_samples",
+        "calls",
+        "Upstream calls within the window below which offline mode does not begin.",
+    ),
+    KeyDoc::new(
+        "offline.error_ratio",
+        "part of 1",
+        "Share of failed upstream calls (no answer, or 5xx) from which offline mode begins.",
+    ),
+    KeyDoc::new(
+        "offline.probe_seconds",
+        "seconds",
+        "Pause between the probes (`HEAD /rate_limit`) that end offline mode.",
+    ),
+    KeyDoc::new(
+        "offline.return_reads_per_second",
+        "reads",
+        "Reads sent up in the first second after an outage, twice as many in each second after, until nobody is held back. Who is held back is answered as in offline mode.",
+    ),
+];
+
+/// The section's part of the reference page.
+pub(super) const STATUS_DOCS: &[KeyDoc<'static>] = &[
+    KeyDoc::new(
+        "status.url",
+        "url",
+        "A status page's components document. `major_outage` of its component \"API Requests\" makes `offline.min_samples` 1, and nothing more. Empty: off. The default is asked only if the upstream is api.github.com.",
+    ),
+    KeyDoc::new(
+        "status.interval_seconds",
+        "seconds",
+        "Pause between two questions to the status page.",
+    ),
+    KeyDoc::new(
+        "status.timeout_seconds",
+        "seconds",
+        "How long the status page may take. Its failure changes nothing.",
+    ),
+];
 
 #[cfg(test)]
 mod tests {

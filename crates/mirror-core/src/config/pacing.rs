@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use github_upstream::{PacingMode, PacingOptions};
 use serde::{Deserialize, Serialize};
+use service_runtime::config::KeyDoc;
+use service_runtime::settings::{at_least_one, at_most_a_year};
 
 use super::ConfigProblem;
 
@@ -50,34 +52,19 @@ impl Default for PacingConfig {
 impl PacingConfig {
     pub(super) fn check(&self) -> Result<(), ConfigProblem> {
         let positive = [
-            ("pacing.points_per_minute", self.points_per_minute),
+            ("pacing.points_per_minute", self.points_per_minute.into()),
             (
                 "pacing.graphql_points_per_minute",
-                self.graphql_points_per_minute,
+                self.graphql_points_per_minute.into(),
             ),
-            ("pacing.writes_per_minute", self.writes_per_minute),
-            ("pacing.max_concurrent", self.max_concurrent),
+            ("pacing.writes_per_minute", self.writes_per_minute.into()),
+            ("pacing.max_concurrent", self.max_concurrent.into()),
         ];
-        if let Some((key, _)) = positive.iter().find(|(_, value)| *value == 0) {
-            return Err(ConfigProblem {
-                key,
-                problem: "must be at least 1".to_owned(),
-            });
-        }
-        let durations = [
+        at_least_one(&positive)?;
+        at_most_a_year(&[
             ("pacing.max_wait_seconds", self.max_wait_seconds),
             ("pacing.watch_seconds", self.watch_seconds),
-        ];
-        match durations
-            .iter()
-            .find(|(_, value)| *value > super::YEAR_SECONDS)
-        {
-            Some((key, _)) => Err(ConfigProblem {
-                key,
-                problem: "must be at most 31536000, a year".to_owned(),
-            }),
-            None => Ok(()),
-        }
+        ])
     }
 
     pub(crate) fn options(&self) -> PacingOptions {
@@ -98,6 +85,55 @@ impl PacingConfig {
         options
     }
 }
+
+/// The section's part of the reference page.
+pub(super) const DOCS: &[KeyDoc<'static>] = &[
+    KeyDoc::new(
+        "pacing.mode",
+        "adaptive, strict, off",
+        "When requests wait for their turn: after GitHub has signalled a secondary limit, or when `pacing.max_concurrent` requests of a credential are under way; always, so that no secondary limit is met; never. Limits that GitHub has stated are obeyed in each mode.",
+    ),
+    KeyDoc::new(
+        "pacing.points_per_minute",
+        "points",
+        "Of one credential, where it is paced. A read costs 1, a write 5, a 304 as much as any answer.",
+    ),
+    KeyDoc::new(
+        "pacing.graphql_points_per_minute",
+        "points",
+        "The same for GraphQL, which is counted on its own.",
+    ),
+    KeyDoc::new(
+        "pacing.writes_per_minute",
+        "requests",
+        "REST writes of one credential, where it is paced.",
+    ),
+    KeyDoc::new(
+        "pacing.max_concurrent",
+        "requests",
+        "Of one credential, under way to GitHub at a time.",
+    ),
+    KeyDoc::new(
+        "pacing.max_wait_seconds",
+        "seconds",
+        "How long a request may wait for its turn. One that would wait longer gets at once what is stored, if it may see it, else 429 with `Retry-After`. 0: nothing waits.",
+    ),
+    KeyDoc::new(
+        "pacing.max_waiting",
+        "requests",
+        "Of one credential, waiting. Beyond it the client with the most of them loses its newest one.",
+    ),
+    KeyDoc::new(
+        "pacing.watch_seconds",
+        "seconds",
+        "Mode adaptive: how long a credential is paced after a secondary limit.",
+    ),
+    KeyDoc::new(
+        "pacing.not_found_per_minute",
+        "answers",
+        "Mode adaptive: so many 404 in a minute to one credential have it paced while they last, because GitHub limits who polls for what is not there.",
+    ),
+];
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,9 @@
 //! `[[priorities]]`: whose requests take their turn first where requests wait.
 
+use github_conditional::PathPattern;
 use github_upstream::Priority;
 use serde::{Deserialize, Serialize};
+use service_runtime::config::KeyDoc;
 use service_runtime::listener::Peer;
 
 use super::ConfigProblem;
@@ -33,58 +35,10 @@ pub(crate) struct Priorities(Vec<Rule>);
 
 #[derive(Debug)]
 struct Rule {
-    pattern: Option<Pattern>,
+    pattern: Option<PathPattern>,
     /// `None` = all.
     clients: Option<Access>,
     priority: Priority,
-}
-
-/// Which paths: `*` is one segment, `**` at the end the rest.
-#[derive(Debug)]
-struct Pattern(Vec<Box<str>>);
-
-#[derive(Debug, thiserror::Error)]
-enum PatternError {
-    #[error("must begin with /")]
-    Relative,
-    #[error("* must be a whole segment, and ** the last one")]
-    Star,
-}
-
-impl std::str::FromStr for Pattern {
-    type Err = PatternError;
-
-    fn from_str(text: &str) -> Result<Self, PatternError> {
-        let rest = text.strip_prefix('/').ok_or(PatternError::Relative)?;
-        let segments: Vec<Box<str>> = rest.split('/').map(Into::into).collect();
-        let before_last = segments.len() - 1;
-        let sound = segments.iter().enumerate().all(|(index, segment)| {
-            !segment.contains('*')
-                || &**segment == "*"
-                || (&**segment == "**" && index == before_last)
-        });
-        match sound {
-            true => Ok(Self(segments)),
-            false => Err(PatternError::Star),
-        }
-    }
-}
-
-impl Pattern {
-    fn matches(&self, path: &str) -> bool {
-        let mut segments = path.strip_prefix('/').unwrap_or(path).split('/');
-        for wanted in &self.0 {
-            match (&**wanted, segments.next()) {
-                ("**", _) => return true,
-                (_, None) => return false,
-                ("*", Some(_)) => {}
-                // GitHub's names ignore case.
-                (wanted, Some(segment)) if wanted.eq_ignore_ascii_case(segment) => {}
-                _ => return false,
-            }
-        }
-        segments.next().is_none()
-    }
 }
 
 impl Priorities {
@@ -102,14 +56,13 @@ impl Priorities {
 
 impl Rule {
     fn read(rule: &PriorityConfig, position: usize) -> Result<Self, ConfigProblem> {
-        let problem = |key, problem: &dyn std::fmt::Display| ConfigProblem {
-            key,
-            problem: format!("{problem} (entry {position})"),
+        let problem = |key, problem: &dyn std::fmt::Display| {
+            ConfigProblem::new(key, format!("{problem} (entry {position})"))
         };
         let pattern = rule
             .pattern
             .as_deref()
-            .map(str::parse::<Pattern>)
+            .map(str::parse::<PathPattern>)
             .transpose();
         let clients = match &rule.clients[..] {
             [] => None,
@@ -140,6 +93,25 @@ impl Rule {
                 .is_none_or(|clients| peer.is_some_and(|peer| clients.covers(peer)))
     }
 }
+
+/// The section's part of the reference page.
+pub(super) const DOCS: &[KeyDoc<'static>] = &[
+    KeyDoc::new(
+        "priorities[].match",
+        "path pattern",
+        "Where requests wait: which ones the rule is for; `*` is one segment, `**` the rest. Default: all. The first rule that fits decides.",
+    ),
+    KeyDoc::new(
+        "priorities[].clients",
+        "loopback, any, networks; a list",
+        "Whose requests the rule is for. Default: everybody's.",
+    ),
+    KeyDoc::new(
+        "priorities[].level",
+        "high, normal, low",
+        "Of 13 turns with all waiting, 8 are of high, 4 of normal, 1 of low priority.",
+    ),
+];
 
 #[cfg(test)]
 mod tests {
@@ -191,6 +163,13 @@ mod tests {
             [192, 0, 2, 1],
             Priority::Low,
         );
+        // As in the rules of routes: names ignore case, and an escaped letter is that letter.
+        check(
+            &priorities,
+            "/REPOS/o/r/%61ctions/runs",
+            [192, 0, 2, 1],
+            Priority::Low,
+        );
         check(
             &priorities,
             "/repos/o/r/issues",
@@ -208,7 +187,10 @@ mod tests {
             assert!(problem.starts_with(expected), "{problem}");
             assert!(problem.ends_with("(entry 1)"), "{problem}");
         }
-        check(rule(Some("user"), &[], Level::Low), "priorities[].match: ");
+        for pattern in ["user", "/a*", "/**/b", "/a?b"] {
+            let rule = rule(Some(pattern), &[], Level::Low);
+            check(rule, "priorities[].match: ");
+        }
         check(
             rule(None, &["me"], Level::Low),
             "priorities[].clients: me: ",

@@ -2,6 +2,8 @@
 
 use github_conditional::rfc9111::SurrogateName;
 use serde::{Deserialize, Serialize};
+use service_runtime::config::KeyDoc;
+use service_runtime::settings::at_most_a_year;
 
 use super::ConfigProblem;
 
@@ -42,12 +44,7 @@ impl Default for Rfc9111Config {
 
 impl Rfc9111Config {
     pub(super) fn check(&self) -> Result<(), ConfigProblem> {
-        let problem = |key, problem: &str| {
-            Err(ConfigProblem {
-                key,
-                problem: problem.to_owned(),
-            })
-        };
+        let problem = |key, problem| Err(ConfigProblem::new(key, problem));
         if !(1..=256).contains(&self.max_variants) {
             return problem("rfc9111.max_variants", "must be from 1 to 256");
         }
@@ -60,12 +57,7 @@ impl Rfc9111Config {
             let text = "must be made of letters, digits and -_.";
             return problem("rfc9111.surrogate_name", text);
         }
-        Ok(())
-    }
-
-    /// The times, for the bound that holds for all of them.
-    pub(super) fn durations(&self) -> [(&'static str, u64); 3] {
-        [
+        at_most_a_year(&[
             ("rfc9111.max_heuristic_seconds", self.max_heuristic_seconds),
             (
                 "rfc9111.stale_if_unreachable_seconds",
@@ -75,9 +67,43 @@ impl Rfc9111Config {
                 "rfc9111.stale_if_error_seconds",
                 self.stale_if_error_seconds,
             ),
-        ]
+        ])
     }
 }
+
+/// The section's part of the reference page.
+pub(super) const DOCS: &[KeyDoc<'static>] = &[
+    KeyDoc::new(
+        "rfc9111.max_variants",
+        "answers",
+        "Answers kept for one url beside each other, for requests that differ in what `Vary` names. Beyond it the oldest goes.",
+    ),
+    KeyDoc::new(
+        "rfc9111.heuristic_percent",
+        "percent",
+        "Freshness of an answer that states none, as a part of the time since it was last modified. 0 = no guessing.",
+    ),
+    KeyDoc::new(
+        "rfc9111.max_heuristic_seconds",
+        "seconds",
+        "The most that is guessed.",
+    ),
+    KeyDoc::new(
+        "rfc9111.stale_if_unreachable_seconds",
+        "seconds",
+        "How long after its freshness an answer stands in for an upstream that cannot be reached, unless it forbids that. 0 = never.",
+    ),
+    KeyDoc::new(
+        "rfc9111.stale_if_error_seconds",
+        "seconds",
+        "The same for an upstream that answers 500, 502, 503 or 504. 0 = only where the answer or the request says `stale-if-error`.",
+    ),
+    KeyDoc::new(
+        "rfc9111.surrogate_name",
+        "name",
+        "Announces the mirror to the upstream as a surrogate of this name, and lets `Surrogate-Control` count more than `Cache-Control`.",
+    ),
+];
 
 #[cfg(test)]
 mod tests {

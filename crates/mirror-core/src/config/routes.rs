@@ -5,8 +5,11 @@ use std::time::Duration;
 use github_conditional::{Freshness, PathPattern, RoutePolicy, RouteTable};
 use http::Method;
 use serde::{Deserialize, Serialize};
+use service_runtime::config::KeyDoc;
 
-use super::{ConfigProblem, YEAR_SECONDS};
+use service_runtime::settings::YEAR_SECONDS;
+
+use super::ConfigProblem;
 
 /// Far more than anybody writes by hand; a look-up does not depend on it.
 const MAX_ROUTES: usize = 10_000;
@@ -130,6 +133,30 @@ impl RouteConfig {
         })
     }
 }
+
+/// The section's part of the reference page.
+pub(super) const DOCS: &[KeyDoc<'static>] = &[
+    KeyDoc::new(
+        "routes[].match",
+        "pattern",
+        "Which paths a rule is for: `*` one segment, `**` the rest; case is ignored. The first rule that matches counts.",
+    ),
+    KeyDoc::new(
+        "routes[].methods",
+        "GET, HEAD, a list",
+        "Which methods a rule is for; both if not given. Nothing else is ever stored.",
+    ),
+    KeyDoc::new(
+        "routes[].policy",
+        "revalidate, rfc9111, ttl, immutable, negative, deny",
+        "When a stored body is served without asking GitHub, always only to a caller whom GitHub confirmed it for: never; while `Cache-Control` calls it fresh; for `ttl_seconds`; for ever. `negative` remembers a 404 or 410 for `ttl_seconds`, `deny` stores nothing.",
+    ),
+    KeyDoc::new(
+        "routes[].ttl_seconds",
+        "seconds",
+        "For `ttl`, and for `negative` (10 if not given).",
+    ),
+];
 
 #[cfg(test)]
 mod tests {

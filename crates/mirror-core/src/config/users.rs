@@ -1,6 +1,8 @@
 //! Settings of user validation: who may use the mirror.
 
 use serde::{Deserialize, Serialize};
+use service_runtime::config::KeyDoc;
+use service_runtime::settings::{at_least_one, at_most_a_year};
 
 use super::ConfigProblem;
 use crate::users::allowed::{NoLogin, check};
@@ -31,12 +33,14 @@ impl Default for UsersConfig {
 
 impl UsersConfig {
     pub(super) fn check(&self) -> Result<(), ConfigProblem> {
-        let problem = |problem: String| {
-            Err(ConfigProblem {
-                key: "users.allowed",
-                problem,
-            })
-        };
+        let max_remembered_tokens = self.max_remembered_tokens as u64;
+        at_least_one(&[("users.max_remembered_tokens", max_remembered_tokens)])?;
+        at_most_a_year(&[
+            ("users.trust_seconds", self.trust_seconds),
+            ("users.refusal_seconds", self.refusal_seconds),
+            ("users.outage_trust_seconds", self.outage_trust_seconds),
+        ])?;
+        let problem = |problem: String| Err(ConfigProblem::new("users.allowed", problem));
         let Some(allowed) = &self.allowed else {
             return Ok(());
         };
@@ -55,6 +59,35 @@ impl UsersConfig {
         Ok(())
     }
 }
+
+/// The section's part of the reference page.
+pub(super) const DOCS: &[KeyDoc<'static>] = &[
+    KeyDoc::new(
+        "users.allowed",
+        "logins",
+        "Who may use the mirror, by the login that GitHub says a token belongs to. Not set: everybody. Set: no token 401, another login 403.",
+    ),
+    KeyDoc::new(
+        "users.trust_seconds",
+        "seconds",
+        "How long a token's login is believed before GitHub is asked again, at no quota. A revoked token may be used for that long for what is served unasked.",
+    ),
+    KeyDoc::new(
+        "users.refusal_seconds",
+        "seconds",
+        "How long a token that GitHub refused is refused without asking.",
+    ),
+    KeyDoc::new(
+        "users.outage_trust_seconds",
+        "seconds",
+        "How long after GitHub last named it a token's login counts while GitHub cannot be asked. 0: in an outage nobody is served.",
+    ),
+    KeyDoc::new(
+        "users.max_remembered_tokens",
+        "tokens",
+        "Tokens (as fingerprints) whose logins are remembered; the oldest give way and are asked about again.",
+    ),
+];
 
 #[cfg(test)]
 mod tests {

@@ -5,8 +5,11 @@ use std::time::Duration;
 use github_conditional::{PathPattern, RouteTable};
 use serde::{Deserialize, Serialize};
 use service_runtime::Secret;
+use service_runtime::config::KeyDoc;
 
-use super::{ConfigProblem, YEAR_SECONDS};
+use service_runtime::settings::{at_least_one, at_most_a_year};
+
+use super::ConfigProblem;
 
 /// The receiver of GitHub's webhooks.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -45,12 +48,7 @@ impl WebhookConfig {
     /// # Errors
     /// The first setting that is wrong.
     pub(super) fn check(&self) -> Result<(), ConfigProblem> {
-        let problem = |key, problem: &str| {
-            Err(ConfigProblem {
-                key,
-                problem: problem.to_owned(),
-            })
-        };
+        let problem = |key, problem| Err(ConfigProblem::new(key, problem));
         if self
             .secret
             .as_ref()
@@ -80,23 +78,9 @@ impl WebhookConfig {
                 self.covered_max_age_seconds,
             ),
         ];
-        if let Some((key, _)) = positive.iter().find(|(_, value)| *value == 0) {
-            return problem(key, "must be at least 1");
-        }
-        let spans = [
-            (
-                "webhook.receive_timeout_seconds",
-                self.receive_timeout_seconds,
-            ),
-            ("webhook.settle_seconds", self.settle_seconds),
-            (
-                "webhook.covered_max_age_seconds",
-                self.covered_max_age_seconds,
-            ),
-        ];
-        if let Some((key, _)) = spans.iter().find(|(_, value)| *value > YEAR_SECONDS) {
-            return problem(key, "must be at most 31536000, a year");
-        }
+        at_least_one(&positive)?;
+        at_most_a_year(&positive)?;
+        at_most_a_year(&[("webhook.settle_seconds", self.settle_seconds)])?;
         self.covered_paths().map(drop)
     }
 
@@ -107,9 +91,11 @@ impl WebhookConfig {
     pub(crate) fn covered_paths(&self) -> Result<RouteTable<()>, ConfigProblem> {
         let mut covered = RouteTable::default();
         for (position, text) in self.covered.iter().enumerate() {
-            let pattern = text.parse::<PathPattern>().map_err(|error| ConfigProblem {
-                key: "webhook.covered",
-                problem: format!("number {}: {error}", position + 1),
+            let pattern = text.parse::<PathPattern>().map_err(|error| {
+                ConfigProblem::new(
+                    "webhook.covered",
+                    format!("number {}: {error}", position + 1),
+                )
             })?;
             covered.add(pattern, &[], ());
         }
@@ -129,8 +115,54 @@ impl WebhookConfig {
     }
 }
 
+/// The section's part of the reference page.
+pub(super) const DOCS: &[KeyDoc<'static>] = &[
+    KeyDoc::new(
+        "webhook.secret",
+        "secret",
+        "The secret that GitHub signs its webhooks with. With it `POST /_mirror/webhook` takes deliveries in; without it there is no such page.",
+    ),
+    KeyDoc::new(
+        "webhook.covered",
+        "patterns, a list",
+        "Which paths' repositories send their events here, as `/repos/acme/**`. What events tell of is then served without asking GitHub until one touches it.",
+    ),
+    KeyDoc::new(
+        "webhook.covered_max_age_seconds",
+        "seconds",
+        "After which even a covered resource is asked about: GitHub does not repeat a delivery that failed.",
+    ),
+    KeyDoc::new(
+        "webhook.settle_seconds",
+        "seconds",
+        "How long after an event GitHub's answers may still be from before it; what is confirmed in that time is asked about again.",
+    ),
+    KeyDoc::new(
+        "webhook.max_body_bytes",
+        "bytes",
+        "The largest payload; GitHub sends up to 25 MiB. Above it: 413.",
+    ),
+    KeyDoc::new(
+        "webhook.max_concurrent_deliveries",
+        "deliveries",
+        "Payloads that are read at the same time; each may hold `max_body_bytes`. Further ones wait.",
+    ),
+    KeyDoc::new(
+        "webhook.max_remembered_deliveries",
+        "deliveries",
+        "So many of the last deliveries are recognised when GitHub sends them again.",
+    ),
+    KeyDoc::new(
+        "webhook.receive_timeout_seconds",
+        "seconds",
+        "How long a payload may take to arrive, waiting included. GitHub itself gives up after 10 s.",
+    ),
+];
+
 #[cfg(test)]
 mod tests {
+    use service_runtime::settings::YEAR_SECONDS;
+
     use super::*;
 
     #[test]

@@ -58,7 +58,7 @@ pub(crate) struct Source {
 }
 
 /// How long to wait where GitHub does not say, as it asks of clients.
-const RETRY_AFTER: Duration = Duration::from_secs(60);
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// Understands an answer.
 pub(crate) fn read(

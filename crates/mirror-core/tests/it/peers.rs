@@ -1,19 +1,8 @@
 //! What other mirrors get wrong about identity and availability, each as a test named after the failure.
 //!
-//! Failures that have a test elsewhere:
-//!
-//! | failure | test |
-//! |---|---|
-//! | the raw token in files, keys, headers, logs | `secrets::a_token_used_in_every_kind_of_request_is_found_nowhere` |
-//! | the status page down takes the mirror down | `outage::a_status_page_that_fails_changes_nothing` |
-//! | the status page trusted over real traffic | `outage::a_status_page_that_cries_wolf_changes_nothing` |
-//! | Redis down is a 502 | `shared::redis_is_killed_and_comes_back_empty`, `shared::redis_hangs` |
-//! | error bodies cached | `faults::error_answers_are_not_stored` |
-//! | nobody reads again after taking the lock | `quota::many_tokens_on_a_cold_resource_cost_one_request` |
-//! | a paused lock holder overwrites newer data | `github-conditional`: entries merge (`entry/tests.rs`), `cache-backends`: `lease/tests.rs` |
-//! | a restart loses everything | `shared::the_disk_outlives_a_restart`, `shared::three_instances` |
-//! | memory without bounds | `memory::a_working_set_of_10_000_resources_stays_inside_its_bytes` |
-//! | a file per entry exhausts inodes | `cache-backends`: `disk::a_restart_keeps_everything_in_one_file` |
+//! Failures that have a test elsewhere are listed in [`ELSEWHERE`]; that the list is true is a test too.
+
+use std::path::Path;
 
 use futures_util::future::join_all;
 use github_sim::{FaultKind, FaultRule};
@@ -25,6 +14,278 @@ use crate::rig::{Reply, Rig};
 use crate::still::Still;
 
 const REPO: &str = "/repos/octo/hello";
+
+/// Failures of other mirrors, and where ours are tested for them: file and test.
+const ELSEWHERE: &[(&str, &[(&str, &str)])] = &[
+    // Identity.
+    (
+        "raw token written into cache files, keys, response headers",
+        &[(
+            "crates/mirror-core/tests/it/secrets.rs",
+            "a_token_used_in_every_kind_of_request_is_found_nowhere",
+        )],
+    ),
+    (
+        "token in logs",
+        &[(
+            "crates/mirror-core/tests/it/secrets.rs",
+            "tokens_and_queries_stay_secret",
+        )],
+    ),
+    // Quota.
+    (
+        "429 not recognised as a limit",
+        &[
+            (
+                "crates/github-upstream/src/governor/tests.rs",
+                "a_429_is_recognised_as_a_limit",
+            ),
+            (
+                "crates/mirror-core/tests/it/governor.rs",
+                "drill_429_without_retry_after",
+            ),
+        ],
+    ),
+    (
+        "secondary limit with remaining 0 blocks the category for an hour",
+        &[
+            (
+                "crates/github-upstream/src/governor/tests.rs",
+                "a_secondary_limit_with_remaining_0_does_not_block_for_an_hour",
+            ),
+            (
+                "crates/mirror-core/tests/it/governor.rs",
+                "a_secondary_limit_with_remaining_0_does_not_block_for_an_hour",
+            ),
+        ],
+    ),
+    (
+        "secondary limit without Retry-After retried at once",
+        &[(
+            "crates/github-upstream/src/governor/tests/gate.rs",
+            "a_secondary_limit_without_retry_after_is_not_retried_at_once",
+        )],
+    ),
+    (
+        "free 304s charged by the local limiter",
+        &[(
+            "crates/github-upstream/src/governor/tests.rs",
+            "free_304s_are_not_charged_to_the_window",
+        )],
+    ),
+    (
+        "anonymous 304s believed free",
+        &[
+            (
+                "crates/github-upstream/src/governor/tests.rs",
+                "anonymous_304s_are_not_believed_free",
+            ),
+            (
+                "crates/mirror-core/tests/it/governor.rs",
+                "anonymous_304s_are_not_believed_free",
+            ),
+        ],
+    ),
+    (
+        "404 storms",
+        &[(
+            "crates/github-upstream/src/governor/tests.rs",
+            "storms_of_404_bring_pacing_about",
+        )],
+    ),
+    (
+        "fixed delays instead of points",
+        &[(
+            "crates/github-upstream/src/governor/tests.rs",
+            "points_and_not_requests_are_counted",
+        )],
+    ),
+    (
+        "queue not cancelled when the client leaves",
+        &[(
+            "crates/github-upstream/src/governor/tests/gate.rs",
+            "the_queue_is_cancelled_when_the_client_leaves",
+        )],
+    ),
+    (
+        "many tokens, one used",
+        &[(
+            "crates/mirror-core/tests/it/pool.rs",
+            "many_tokens_are_all_used_down_to_their_reserve",
+        )],
+    ),
+    // Availability.
+    (
+        "status page down takes the mirror down",
+        &[
+            (
+                "crates/mirror-core/tests/it/outage.rs",
+                "a_status_page_that_fails_changes_nothing",
+            ),
+            (
+                "crates/mirror-core/tests/it/outage.rs",
+                "a_status_page_that_hangs_changes_nothing_and_is_given_up",
+            ),
+        ],
+    ),
+    (
+        "Redis down is a 502",
+        &[
+            (
+                "crates/mirror-core/tests/it/shared/faults.rs",
+                "killed_and_started_again_empty",
+            ),
+            ("crates/mirror-core/tests/it/shared/faults.rs", "hanging"),
+            (
+                "crates/mirror-core/tests/it/shared/replicas.rs",
+                "redis_that_is_away_from_the_start_is_no_reason_not_to_start",
+            ),
+        ],
+    ),
+    (
+        "error bodies cached",
+        &[(
+            "crates/mirror-core/tests/it/faults.rs",
+            "error_answers_are_not_stored",
+        )],
+    ),
+    (
+        "status page trusted over real traffic",
+        &[(
+            "crates/mirror-core/tests/it/outage.rs",
+            "a_status_page_that_cries_wolf_changes_nothing",
+        )],
+    ),
+    (
+        "nobody reads again after taking the lock",
+        &[
+            (
+                "crates/mirror-core/tests/it/quota.rs",
+                "many_tokens_on_a_cold_resource_cost_one_request",
+            ),
+            (
+                "crates/read-cache/tests/it/cluster.rs",
+                "sixteen_nodes_with_200_clients_cost_what_one_costs",
+            ),
+        ],
+    ),
+    (
+        "a paused lock holder overwrites newer data",
+        &[(
+            "crates/read-cache/tests/it/processes.rs",
+            "the_holder_is_stopped_beyond_its_lease_and_continued",
+        )],
+    ),
+    (
+        "a restart loses everything",
+        &[(
+            "crates/mirror-core/tests/it/shared/disk.rs",
+            "the_disk_outlives_a_restart",
+        )],
+    ),
+    (
+        "memory without bounds",
+        &[(
+            "crates/mirror-core/tests/it/memory.rs",
+            "a_working_set_of_10_000_resources_stays_inside_its_bytes",
+        )],
+    ),
+    (
+        "a file per entry exhausts inodes",
+        &[(
+            "crates/cache-backends/tests/it/disk.rs",
+            "a_restart_keeps_everything_in_one_file",
+        )],
+    ),
+    // Operations.
+    (
+        "metrics labelled by path",
+        &[(
+            "crates/mirror-core/tests/it/admin.rs",
+            "metrics_are_not_labelled_by_path",
+        )],
+    ),
+    (
+        "no reason why something was not cached",
+        &[(
+            "crates/mirror-core/tests/it/admin.rs",
+            "it_is_explained_why_something_was_not_cached",
+        )],
+    ),
+    (
+        "secrets shown",
+        &[(
+            "crates/mirror-core/tests/it/limits.rs",
+            "settings_are_shown_with_where_they_come_from",
+        )],
+    ),
+    (
+        "webhook signature only logged",
+        &[
+            (
+                "crates/mirror-core/src/webhook/tests.rs",
+                "what_is_not_signed_with_our_secret_is_refused",
+            ),
+            (
+                "crates/mirror-core/tests/it/webhook.rs",
+                "only_github_can_tell",
+            ),
+        ],
+    ),
+];
+
+#[test]
+fn every_test_that_is_listed_exists() {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    for (failure, tests) in ELSEWHERE {
+        assert!(!tests.is_empty(), "{failure}");
+        for (file, test) in *tests {
+            let text = std::fs::read_to_string(repository.join(file))
+                .unwrap_or_else(|error| panic!("{failure}: {file}: {error}"));
+            let mut lines = text.lines().map(str::trim);
+            let named = lines.any(|line| {
+                let line = line.strip_prefix("async ").unwrap_or(line);
+                line.strip_prefix("fn ")
+                    .and_then(|rest| rest.strip_prefix(test))
+                    .is_some_and(|rest| rest.starts_with("()"))
+            });
+            assert!(named, "{failure}: no test {test} in {file}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn nobody_gets_in_with_a_password_that_everybody_knows() {
+    // Without a token only this machine may administer; from anywhere else no password helps, as there is none.
+    let rig = Rig::new().await;
+    let elsewhere = ("x-forwarded-for", "192.0.2.1");
+    for secret in ["", "admin", "password", "changeme", "github-mirror", "***"] {
+        for authorization in [
+            format!("Bearer {secret}"),
+            crate::users::basic("admin", secret),
+        ] {
+            let headers = [("authorization", authorization.as_str()), elsewhere];
+            for (method, target) in [
+                (Method::GET, "/_mirror/status"),
+                (Method::POST, "/_mirror/purge?prefix=/"),
+            ] {
+                let reply = rig.send(method, target, &headers, "").await;
+                assert!(
+                    matches!(reply.status.as_u16(), 401 | 403),
+                    "{target} {authorization}: {reply:?}"
+                );
+            }
+        }
+    }
+    // Nor where there is a token of the operator's.
+    let rig = Rig::configured(|config| config.admin.token = Some("0123456789abcdef".into())).await;
+    for secret in ["", "admin", "0123456789abcdeX"] {
+        let authorization = format!("Bearer {secret}");
+        let headers = [("authorization", authorization.as_str())];
+        let reply = rig.send(Method::GET, "/_mirror/status", &headers, "").await;
+        assert_eq!(reply.status, 401, "{secret:?}");
+    }
+}
 
 async fn get_with(rig: &Rig, token: &str, header: (&str, &str)) -> Reply {
     let authorization = format!("token {token}");

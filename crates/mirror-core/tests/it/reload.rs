@@ -149,3 +149,71 @@ async fn new_credentials_hold_at_once_and_show() {
     check_applied(&rig, &["credentials"], &[]).await;
     assert_eq!(login().await, json!(null));
 }
+
+#[tokio::test]
+async fn a_certificate_that_cannot_be_read_leaves_everything_else_untouched() {
+    let folder = tempfile::tempdir().unwrap();
+    let (chain, key) = (
+        folder.path().join("cert.pem"),
+        folder.path().join("key.pem"),
+    );
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(&chain, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let rig = Rig::configured(|config| {
+        config.tls.cert_file = Some(chain.clone());
+        config.tls.key_file = Some(key.clone());
+    })
+    .await;
+    let (first, second) = (rig.user("first"), rig.user("second"));
+    let token = folder.path().join("token");
+    std::fs::write(&token, &first).unwrap();
+    let mut config = Config {
+        upstream: rig.sim.url(),
+        credentials: vec![token_of(&token)],
+        ..Config::default()
+    };
+    config.tls.cert_file = Some(chain.clone());
+    config.tls.key_file = Some(key.clone());
+    rig.mirror.reload(&config).unwrap();
+    let in_use = || {
+        let lines = rig.mirror.quota().pool;
+        assert_eq!(lines.len(), 1);
+        lines[0].caller
+    };
+    let before = in_use();
+
+    std::fs::write(&token, &second).unwrap();
+    std::fs::write(&chain, "no certificate").unwrap();
+    config.pacing.max_wait_seconds = 1;
+    let problem = rig.mirror.reload(&config).unwrap_err();
+    assert_eq!(problem.key, "tls.cert_file");
+    assert_eq!(in_use(), before, "the first token stays in use");
+
+    std::fs::write(&chain, made.cert.pem()).unwrap();
+    let reloaded = rig.mirror.reload(&config).unwrap();
+    let expected = ["pacing.max_wait_seconds", "credentials", "tls.cert_file"];
+    assert_eq!(reloaded.applied, expected);
+    assert_ne!(in_use(), before, "the second has taken its place");
+}
+
+#[tokio::test]
+async fn a_level_that_is_none_leaves_everything_else_untouched() {
+    let rig = Rig::new().await;
+    let written = Written::of(&rig);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    std::fs::write(&file, rig.user("first")).unwrap();
+    written.change(|config| {
+        config.log.level = "loud".to_owned();
+        config.credentials = vec![token_of(&file)];
+        config.users.allowed = Some(vec!["ann".to_owned()]);
+    });
+    let refused = reload(&rig).await;
+    assert!(refused.status.is_client_error(), "{refused:?}");
+    let message = refused.json()["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("log.level"), "{message}");
+    assert!(rig.mirror.quota().pool.is_empty());
+    let ben = rig.user("ben");
+    assert_eq!(rig.get("/user", &ben).await.status, 200);
+}

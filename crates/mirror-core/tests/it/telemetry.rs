@@ -1,107 +1,28 @@
 //! Traces and metrics at a collector: one span per request, with templates and reasons, without paths and tokens.
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::Method;
-use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
-use opentelemetry_proto::tonic::trace::v1::Span;
-use prost::Message;
 use serde_json::json;
 use service_runtime::Metrics;
 use service_runtime::export::{OtlpOptions, Traces};
-use test_servers::until;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use test_servers::{Collector, attribute};
 use tokio::net::TcpListener;
 
 use crate::rig::Rig;
 
-/// A path and what was posted to it.
-type Posted = (String, Vec<u8>);
-
-/// What was posted to it.
-#[derive(Clone, Default)]
-struct Collector(Arc<Mutex<Vec<Posted>>>);
-
-impl Collector {
-    async fn start() -> (Self, OtlpOptions) {
-        let collector = Self::default();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let options = OtlpOptions {
-            endpoint: format!("http://{}", listener.local_addr().unwrap()),
-            interval: Duration::from_secs(3600),
-            trace_ratio: 1.0,
-        };
-        let receiving = collector.clone();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let collector = receiving.clone();
-                tokio::spawn(async move { collector.receive(stream).await });
-            }
-        });
-        (collector, options)
-    }
-
-    async fn receive(self, stream: tokio::net::TcpStream) {
-        let mut stream = BufReader::new(stream);
-        let mut head = Vec::new();
-        loop {
-            let mut line = String::new();
-            stream.read_line(&mut line).await.unwrap();
-            if line == "\r\n" {
-                break;
-            }
-            head.push(line.trim_end().to_ascii_lowercase());
-        }
-        let length = head
-            .iter()
-            .find_map(|line| line.strip_prefix("content-length: "));
-        let mut body = vec![0; length.unwrap().parse().unwrap()];
-        stream.read_exact(&mut body).await.unwrap();
-        assert!(
-            head.contains(&"content-type: application/x-protobuf".to_owned()),
-            "{head:?}"
-        );
-        let path = head[0].split(' ').nth(1).unwrap().to_owned();
-        self.0.lock().unwrap().push((path, body));
-        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
-        stream.get_mut().write_all(answer).await.unwrap();
-    }
-
-    fn received(&self, path: &str) -> Vec<Vec<u8>> {
-        let received = self.0.lock().unwrap();
-        let of_path = received.iter().filter(|(at, _)| at == path);
-        of_path.map(|(_, body)| body.clone()).collect()
-    }
-
-    fn spans(&self) -> Vec<Span> {
-        self.received("/v1/traces")
-            .iter()
-            .flat_map(|body| {
-                ExportTraceServiceRequest::decode(body.as_slice())
-                    .unwrap()
-                    .resource_spans
-            })
-            .flat_map(|resource| resource.scope_spans)
-            .flat_map(|scope| scope.spans)
-            .collect()
-    }
-}
-
-fn attribute(span: &Span, key: &str) -> String {
-    let found = span.attributes.iter().find(|pair| pair.key == key);
-    match found.and_then(|pair| pair.value.as_ref()?.value.as_ref()) {
-        Some(Any::StringValue(text)) => text.clone(),
-        Some(Any::IntValue(number)) => number.to_string(),
-        other => panic!("{key}: {other:?}"),
+fn options(endpoint: &str) -> OtlpOptions {
+    OtlpOptions {
+        endpoint: endpoint.to_owned(),
+        interval: Duration::from_secs(3600),
+        trace_ratio: 1.0,
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_request_is_a_span_that_gives_no_path_and_no_token_away() {
-    let (collector, options) = Collector::start().await;
+    let collector = Collector::start().await;
+    let options = options(collector.endpoint());
     let rig = Rig::new().await;
     let traces = Traces::start("github-mirror", &options).unwrap();
     rig.mirror.trace_to(traces.clone());
@@ -123,11 +44,7 @@ async fn each_request_is_a_span_that_gives_no_path_and_no_token_away() {
         .await
         .unwrap();
 
-    let spans = until("both spans arrive", async || {
-        let spans = collector.spans();
-        (spans.len() == 2).then_some(spans)
-    })
-    .await;
+    let spans = collector.wait_for_spans(2).await;
     for span in &spans {
         assert_eq!(span.name, "GET /repos/{owner}/{repo}");
         assert_eq!(attribute(span, "http.route"), "/repos/{owner}/{repo}");
@@ -157,25 +74,15 @@ async fn each_request_is_a_span_that_gives_no_path_and_no_token_away() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn metrics_arrive_under_the_same_names() {
-    let (collector, options) = Collector::start().await;
+    let collector = Collector::start().await;
+    let options = options(collector.endpoint());
     let metrics = Metrics::exported("github-mirror", Some(&options)).unwrap();
     let gauge = metrics.clone();
     gauge.gauge("github_mirror_cached_objects", "Entries stored.", || 7);
     tokio::task::spawn_blocking(move || metrics.flush())
         .await
         .unwrap();
-    let body = until("metrics arrive", async || {
-        collector.received("/v1/metrics").pop()
-    })
-    .await;
-    let request = ExportMetricsServiceRequest::decode(body.as_slice()).unwrap();
-    let names: Vec<String> = request
-        .resource_metrics
-        .into_iter()
-        .flat_map(|resource| resource.scope_metrics)
-        .flat_map(|scope| scope.metrics)
-        .map(|metric| metric.name)
-        .collect();
+    let names = collector.wait_for_metrics().await;
     assert!(
         names.contains(&"github_mirror_cached_objects".to_owned()),
         "{names:?}"
@@ -185,11 +92,7 @@ async fn metrics_arrive_under_the_same_names() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collector_that_is_away_holds_nobody_up() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let options = OtlpOptions {
-        endpoint: format!("http://{}", listener.local_addr().unwrap()),
-        interval: Duration::from_secs(3600),
-        trace_ratio: 1.0,
-    };
+    let options = options(&format!("http://{}", listener.local_addr().unwrap()));
     drop(listener);
     let rig = Rig::new().await;
     let traces = Traces::start("github-mirror", &options).unwrap();

@@ -267,6 +267,44 @@ async fn trouble_while_asking_whose_token_it_is_lets_nobody_in() {
 }
 
 #[tokio::test]
+async fn a_caller_without_quota_hears_when_to_come_back() {
+    let rig = Rig::configured_unhurried(|config| {
+        only(&["octocat"])(config);
+        config.users.trust_seconds = 0;
+        config.users.outage_trust_seconds = 0;
+    })
+    .await;
+    rig.shelf.put(REPO, &json!({"id": 1}));
+    let now = || u64::try_from(rig.sim.clock().now()).unwrap();
+    let wait = async |token: &str| -> u64 {
+        let reply = rig.get(REPO, token).await;
+        reply.check(429, "RATE_LIMITED_MISS", "fwd=miss; detail=rate-limited");
+        let message = reply.json()["message"].as_str().unwrap().to_owned();
+        assert!(message.contains("rate limit"), "{message}");
+        reply.header("retry-after").parse().unwrap()
+    };
+    // Named before, and not trusted without being asked about: GitHub says no more, and until when.
+    let known = rig.user("octocat");
+    assert_eq!(rig.get(REPO, &known).await.status, 200);
+    rig.sim.set_quota("user:octocat/core", 0);
+    let left = wait(&known).await;
+    assert!(left > 60, "the rest of the window: {left}");
+    // Never named: first GitHub's own refusal, then what is known from it, without asking.
+    let unknown = rig.user("octocat");
+    assert_eq!(wait(&unknown).await, left);
+    let asked = asked_whose(&rig.sim);
+    rig.sim.clock().advance(std::time::Duration::from_secs(20));
+    assert_eq!(wait(&unknown).await, left - 20);
+    assert_eq!(wait(&known).await, left - 20);
+    assert_eq!(asked_whose(&rig.sim), asked, "GitHub is left alone");
+    let end = now() + left - 20;
+    rig.sim
+        .clock()
+        .advance(std::time::Duration::from_secs(end - now()));
+    assert_eq!(rig.get(REPO, &unknown).await.status, 200);
+}
+
+#[tokio::test]
 async fn an_answer_without_a_login_lets_nobody_in() {
     for body in [
         json!([]),

@@ -1,23 +1,15 @@
 //! What the types of the settings cannot say.
 
-use super::Config;
-use crate::key::is_login;
+use service_runtime::settings::{at_least_one, at_most_a_year, base_url};
 
-/// A setting that contradicts another, or that only the read cache can judge.
-#[derive(Debug, thiserror::Error)]
-#[error("{key}: {problem}")]
-pub struct ConfigProblem {
-    /// The key, as in the file.
-    pub key: &'static str,
-    /// What is wrong with its value.
-    pub problem: &'static str,
-}
+use super::{Config, ConfigProblem};
+use crate::key::is_login;
 
 /// No time is longer: added to the present, a larger one would overflow the clock.
 const LONGEST_SECONDS: f64 = 10.0 * 31_536_000.0;
 
 fn problem(key: &'static str, problem: &'static str) -> Result<(), ConfigProblem> {
-    Err(ConfigProblem { key, problem })
+    Err(ConfigProblem::new(key, problem))
 }
 
 impl Config {
@@ -26,6 +18,7 @@ impl Config {
     /// # Errors
     /// The first contradiction, naming the key.
     pub fn check(&self) -> Result<(), ConfigProblem> {
+        base_url("upstream", &self.upstream)?;
         if self.orgs.is_empty() {
             return problem("orgs", "name at least one organisation");
         }
@@ -44,6 +37,11 @@ impl Config {
         self.check_bounds()?;
         if !(1..=100).contains(&self.cache.per_page) {
             return problem("cache.per_page", "GitHub gives 1 to 100 items per page");
+        }
+        let master = &self.master;
+        if master.sentinel_username.is_some() && master.sentinel_password.is_none() {
+            let text = "needed with master.sentinel_username";
+            return problem("master.sentinel_password", text);
         }
         match self.lease.servers.len() {
             count if count != 0 && count % 2 == 0 => {
@@ -81,7 +79,7 @@ impl Config {
     }
 
     fn check_bounds(&self) -> Result<(), ConfigProblem> {
-        let (cache, master, http) = (&self.cache, &self.master, &self.upstream_http);
+        let (cache, master) = (&self.cache, &self.master);
         let positive = [
             (
                 "cache.hard_timeout_milliseconds",
@@ -101,12 +99,9 @@ impl Config {
                 master.write_timeout_milliseconds,
             ),
         ];
-        let of_all_services = http.positive().into_iter().chain(self.limits.positive());
-        let positive: Vec<_> = positive.into_iter().chain(of_all_services).collect();
-        if let Some((key, _)) = positive.iter().find(|(_, value)| *value == 0) {
-            return problem(key, "must be at least 1");
-        }
-        let waits = [
+        at_least_one(&positive)?;
+        at_most_a_year(&positive)?;
+        at_most_a_year(&[
             ("drain_seconds", self.drain_seconds),
             ("drain_grace_seconds", self.drain_grace_seconds),
             (
@@ -114,18 +109,10 @@ impl Config {
                 cache.soft_timeout_milliseconds,
             ),
             ("lease.ttl_milliseconds", self.lease.ttl_milliseconds),
-        ];
-        let longest = |(key, value): &&(&str, u64)| {
-            let seconds = match key.ends_with("_milliseconds") {
-                true => *value / 1000,
-                false => *value,
-            };
-            (key.ends_with("seconds")) && seconds as f64 > LONGEST_SECONDS
-        };
-        match positive.iter().chain(&waits).find(longest) {
-            Some((key, _)) => problem(key, "must be at most ten years"),
-            None => Ok(()),
-        }
+        ])?;
+        self.upstream_http.check()?;
+        self.limits.check()?;
+        self.telemetry.check()
     }
 }
 
@@ -206,5 +193,14 @@ mod tests {
             "lease.ttl_milliseconds: ",
         );
         check(|config| config.drain_seconds = u64::MAX, "drain_seconds: ");
+        check(|config| config.upstream = "github".into(), "upstream: ");
+        check(
+            |config| config.master.sentinel_username = Some("reader".into()),
+            "master.sentinel_password: ",
+        );
+        check(
+            |config| config.telemetry.trace_ratio = 2.0,
+            "telemetry.trace_ratio: ",
+        );
     }
 }

@@ -1,143 +1,149 @@
 //! What the generated reference page says about each key.
 
-use service_runtime::config::{KeyDoc, ReferenceError};
-use service_runtime::settings::KEY_DOCS;
+use service_runtime::config::{KeyDoc, ReferenceError, reference_page};
+use service_runtime::settings::{KEY_DOCS, TelemetrySettings};
 
 use super::{Config, SPEC};
 
-const fn doc<'a>(key: &'a str, unit: &'a str, meaning: &'a str) -> KeyDoc<'a> {
-    KeyDoc { key, unit, meaning }
-}
-
 const KEYS: &[KeyDoc<'static>] = &[
-    doc("listen", "address", "Where clients connect."),
-    doc(
+    KeyDoc::new("listen", "address", "Where clients connect."),
+    KeyDoc::new(
         "port",
         "port",
         "Port 0 takes a free one. `--port` wins over the argument `PORT`, which wins over the variable `PORT`.",
     ),
-    doc(
+    KeyDoc::new(
         "upstream",
         "url",
         "GitHub's API, or our mirror in front of it.",
     ),
-    doc(
+    KeyDoc::new(
         "orgs",
         "logins, a list",
         "The organisations to keep; `--org` for each on the command line. The first is the one whose views need no name.",
     ),
-    doc(
+    KeyDoc::new(
         "tokens",
         "secret",
         "GitHub tokens, separated by commas. The first that is not used up is used, by all nodes. Without any, GitHub is asked anonymously: 60 requests per hour, and a 304 costs one. What the token sees, every client sees.",
     ),
-    doc(
+    KeyDoc::new(
         "admin_token",
         "secret",
         "What administrators send as `Authorization: Bearer`. Without it there are no administration routes.",
     ),
-    doc(
+    KeyDoc::new(
         "cache.master_ttl_seconds",
         "seconds, with fractions",
         "How long data is fresh after GitHub confirmed it.",
     ),
-    doc(
+    KeyDoc::new(
         "cache.node_ttl_seconds",
         "seconds, with fractions",
         "How often a node looks into the master cache although nobody told it of a change.",
     ),
-    doc(
+    KeyDoc::new(
         "cache.max_stale_seconds",
         "seconds, with fractions",
         "How long data may be served after it stopped being fresh, when GitHub cannot be read. Counted from the end of `cache.master_ttl_seconds`.",
     ),
-    doc(
+    KeyDoc::new(
         "cache.per_page",
         "items, 1 to 100",
         "Page size upstream. Smaller pages cost more requests.",
     ),
-    doc(
+    KeyDoc::new(
         "cache.soft_timeout_milliseconds",
         "milliseconds",
         "How long a client that could have stale data waits for a refresh that this node is at. 0 = never.",
     ),
-    doc(
+    KeyDoc::new(
         "cache.hard_timeout_milliseconds",
         "milliseconds",
         "How long a client waits where there is nothing to serve. Then 504.",
     ),
-    doc(
+    KeyDoc::new(
         "cache.early_refresh_factor",
         "factor",
         "How much ahead of expiry a refresh begins, in multiples of what the last one took, times a random number of mean 1. 0 = at expiry.",
     ),
-    doc(
+    KeyDoc::new(
         "cache.page_concurrency",
         "requests",
         "Pages of one list that are asked for at the same time.",
     ),
-    doc(
+    KeyDoc::new(
         "cache.max_pages",
         "pages",
         "A list with more fails to refresh.",
     ),
-    doc(
+    KeyDoc::new(
         "cache.max_page_bytes",
         "bytes",
         "A larger page fails the refresh.",
     ),
-    doc(
+    KeyDoc::new(
         "cache.max_body_bytes",
         "bytes",
         "A larger flattened body fails the refresh.",
     ),
-    doc(
+    KeyDoc::new(
         "cache.proxy_max_bytes",
         "bytes",
         "Memory for the answers of everything that is proxied.",
     ),
-    doc(
+    KeyDoc::new(
         "master.url",
         "secret",
         "`memory`, or where the master cache is: `redis://[[user]:password@]host[:port][/database]`, `redis-sentinel://host,host[/service[/database]]`, `redis-cluster://host,host`; `rediss` for TLS. Without it `master.host` decides.",
     ),
-    doc(
+    KeyDoc::new(
         "master.host",
         "host or host:port",
         "A Redis, where `master.url` is not set. Without both the master cache is this process's memory.",
     ),
-    doc("master.port", "port", "The port of `master.host`."),
-    doc(
+    KeyDoc::new("master.port", "port", "The port of `master.host`."),
+    KeyDoc::new(
         "master.password",
         "secret",
         "Password of Redis, where the url has none.",
     ),
-    doc(
+    KeyDoc::new(
+        "master.sentinel_username",
+        "name",
+        "ACL user at the sentinels, which have users of their own.",
+    ),
+    KeyDoc::new(
+        "master.sentinel_password",
+        "secret",
+        "Password at the sentinels. Without it they are asked without one.",
+    ),
+    KeyDoc::new(
         "master.ca_file",
         "path",
         "PEM certificates that a TLS server is checked against instead of the public ones.",
     ),
-    doc(
+    KeyDoc::new(
         "master.namespace",
         "text",
         "What every key in Redis begins with. Nodes with the same namespace are one cluster.",
     ),
-    doc(
+    KeyDoc::new(
         "master.read_timeout_milliseconds",
         "milliseconds",
         "How long Redis may take to be read. No client waits for it unless it has nothing.",
     ),
-    doc(
+    KeyDoc::new(
         "master.write_timeout_milliseconds",
         "milliseconds",
         "How long Redis may take to be written.",
     ),
-    doc(
+    KeyDoc::new(
         "lease.ttl_milliseconds",
         "milliseconds",
         "How long the right to refresh outlives a node that died. It is renewed at a third of it.",
     ),
-    doc(
+    KeyDoc::new(
         "lease.servers",
         "secret, a list",
         "Urls of several independent Redis primaries, an odd number: the right to refresh is held by whoever a majority agrees on. Without it the master cache decides alone.",
@@ -149,15 +155,8 @@ const KEYS: &[KeyDoc<'static>] = &[
 /// # Errors
 /// When a key is missing here, or documented but gone.
 pub fn reference() -> Result<String, ReferenceError> {
-    let keys = [KEYS, KEY_DOCS].concat();
-    let table = service_runtime::config::reference(&SPEC, &Config::default(), &keys)?;
-    Ok(format!(
-        "# Configuration of github-read-cache\n\n\
-         Generated by `cargo xtask docs`; do not edit.\n\n\
-         One TOML file (`--config FILE`), then environment variables, then flags: the later wins.\n\
-         `github-read-cache --print-config` shows the result and where each value comes from.\n\
-         A wrong key or value is an error that names the key; the exit code is 64.\n\n{table}"
-    ))
+    let sections = [KEYS, KEY_DOCS, TelemetrySettings::DOCS];
+    reference_page("github-read-cache", &SPEC, &Config::default(), &sections)
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 mod cluster;
 mod cold;
 mod data;
+mod deploy;
+mod deployments;
 mod drift;
 mod operation;
 mod processes;
@@ -12,3 +14,4 @@ mod redis;
 mod rig;
 mod script;
 mod stale;
+mod telemetry;

@@ -159,3 +159,57 @@ async fn upstream_errors_are_passed_on_and_not_stored() {
     assert!(unreachable.json()["request_id"].is_string());
     assert_eq!(rig.get(&node, "/a/%2e%2e/b").await.status, 400);
 }
+
+#[tokio::test]
+async fn a_caller_whom_github_has_limited_is_held_back_until_then() {
+    let rig = universe().await;
+    let node = rig.full_node(|_| {}).await;
+    let mine = format!("Bearer {}", rig.sim.user_token("octocat"));
+    let ask = async |path: &str| rig.get_with(&node, path, &[("authorization", &mine)]).await;
+    // An hour's window of which a part is over, and nothing left in it.
+    assert_eq!(ask("/user").await.status, 200);
+    rig.pass(600, &[&node]);
+    rig.sim.set_quota("user:octocat/core", 0);
+    let told = ask("/users/xuorig/orgs").await;
+    assert_eq!(told.status, 403, "GitHub's own refusal: {told:?}");
+    let reset: u64 = told.header("x-ratelimit-reset").parse().unwrap();
+    let now = || u64::try_from(rig.sim.clock().now()).unwrap();
+    let asked = rig.requests();
+    for passed in [0, 100, 1000] {
+        rig.pass(passed, &[]);
+        let held = ask("/users/amirziai/orgs").await;
+        assert_eq!(held.status, 503, "{held:?}");
+        let seconds: u64 = held.header("retry-after").parse().unwrap();
+        assert_eq!(now() + seconds, reset, "the end of the window, not a guess");
+        assert!(held.json()["request_id"].is_string());
+        assert!(
+            held.header("cache-status").contains("rate-limit"),
+            "{held:?}"
+        );
+    }
+    assert_eq!(rig.requests(), asked, "GitHub is left alone");
+    // What was read before is still told to the caller, and others are not held back.
+    let before = ask("/user").await;
+    assert_eq!(before.json()["login"], "octocat");
+    assert_eq!(rig.get(&node, "/users/xuorig/orgs").await.status, 200);
+    rig.pass(reset - now(), &[&node]);
+    assert_eq!(ask("/users/amirziai/orgs").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_secondary_limit_holds_back_for_as_long_as_github_says() {
+    let rig = universe().await;
+    let node = rig.full_node(|_| {}).await;
+    let mine = format!("Bearer {}", rig.sim.user_token("octocat"));
+    let limit = FaultKind::SecondaryLimit {
+        retry_after: Some(17),
+    };
+    rig.sim.fault(FaultRule::new(limit).path("/user").times(1));
+    let headers = [("authorization", mine.as_str())];
+    let told = rig.get_with(&node, "/user", &headers).await;
+    assert!(matches!(told.status.as_u16(), 403 | 429), "{told:?}");
+    rig.pass(7, &[]);
+    let held = rig.get_with(&node, "/user", &headers).await;
+    assert_eq!(held.status, 503, "{held:?}");
+    assert_eq!(held.header("retry-after"), "10");
+}

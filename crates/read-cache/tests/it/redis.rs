@@ -5,6 +5,16 @@ use test_servers::{Plan, Programs, Server};
 
 pub(crate) struct Redis(Server);
 
+/// The settings of a node whose master cache is there.
+pub(crate) fn patient(url: String) -> impl Fn(&mut Config) + Clone + use<> {
+    move |config| {
+        config.master.url = Some(url.as_str().into());
+        // What is tested is not how a slow machine is borne.
+        config.master.read_timeout_milliseconds = 10_000;
+        config.master.write_timeout_milliseconds = 10_000;
+    }
+}
+
 impl Redis {
     pub(crate) async fn start() -> Self {
         let programs = Programs::redis().expect("`cargo xtask test` installs Redis");
@@ -16,13 +26,7 @@ impl Redis {
     }
 
     pub(crate) fn settings(&self) -> impl Fn(&mut Config) + Clone + use<> {
-        let url = self.url();
-        move |config| {
-            config.master.url = Some(url.as_str().into());
-            // What is tested is not how a slow machine is borne.
-            config.master.read_timeout_milliseconds = 10_000;
-            config.master.write_timeout_milliseconds = 10_000;
-        }
+        patient(self.url())
     }
 
     /// What `redis-cli` says.

@@ -69,6 +69,10 @@ impl Rig {
 
     /// A node that has begun to fill.
     pub(crate) fn node(&self, change: impl FnOnce(&mut Config)) -> Node {
+        self.node_with(change, Metrics::new("test").unwrap())
+    }
+
+    pub(crate) fn node_with(&self, change: impl FnOnce(&mut Config), metrics: Metrics) -> Node {
         let mut config = Config {
             port: 0,
             upstream: self.sim.url(),
@@ -84,14 +88,14 @@ impl Rig {
         change(&mut config);
         let shutdown = Shutdown::new();
         let parts = Parts {
-            metrics: Metrics::new("test").unwrap(),
+            metrics,
             access_log: None,
             readiness: shutdown.readiness(),
             clock: Arc::new(SimTime(self.sim.clock().clone())),
         };
         let cache = ReadCache::new(&config, parts).unwrap();
         let server = Server::bind(&config, cache.clone()).unwrap();
-        let ListenAddress::Tcp(address) = server.address() else {
+        let [ListenAddress::Tcp(address)] = server.addresses()[..] else {
             panic!("it listens on TCP");
         };
         let serving = tokio::spawn(server.run(shutdown.clone()));

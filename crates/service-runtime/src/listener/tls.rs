@@ -48,10 +48,21 @@ impl Certificate {
     /// # Errors
     /// Names the file and what is wrong with it.
     pub fn reload(&self) -> Result<(), ListenError> {
+        self.renewal()?.install();
+        Ok(())
+    }
+
+    /// Reads the files again without using what is in them yet.
+    ///
+    /// # Errors
+    /// Names the file and what is wrong with it.
+    pub fn renewal(&self) -> Result<Renewal, ListenError> {
         let files = &*self.0;
         let fresh = certified_key(&files.provider, &files.certificate, &files.key)?;
-        *files.current.write() = Arc::new(fresh);
-        Ok(())
+        Ok(Renewal {
+            certificate: self.clone(),
+            fresh: Arc::new(fresh),
+        })
     }
 
     /// A server configuration that always offers the current certificate, with HTTP/2 and HTTP/1.1 (ALPN, RFC 7301).
@@ -67,6 +78,20 @@ impl Certificate {
             .with_cert_resolver(Arc::new(self.clone()));
         configuration.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(configuration)
+    }
+}
+
+/// What the files of a certificate hold now, ready to be used.
+#[derive(Debug)]
+pub struct Renewal {
+    certificate: Certificate,
+    fresh: Arc<CertifiedKey>,
+}
+
+impl Renewal {
+    /// From now on new handshakes get it.
+    pub fn install(self) {
+        *self.certificate.0.current.write() = self.fresh;
     }
 }
 
