@@ -3,13 +3,11 @@
 mod arguments;
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use arguments::Arguments;
-use read_cache::{BuildError, Config, Parts, ReadCache, Server};
-use service_runtime::export::Traces;
-use service_runtime::program::Asked;
-use service_runtime::{Failure, Metrics, Shutdown, SystemClock, exit, logs};
+use read_cache::{BuildError, Config, ReadCache, Server};
+use service_runtime::program::{Asked, Process};
+use service_runtime::{Failure, exit};
 
 fn main() -> ExitCode {
     exit::run("github-read-cache", || {
@@ -23,35 +21,26 @@ fn main() -> ExitCode {
 }
 
 async fn run(config: Config) -> Result<(), Failure> {
-    let logs = logs::start(config.log.format, &config.log.level)
-        .map_err(|error| Failure::usage("log.level").because(error))?;
-    let otlp = config.telemetry.otlp();
-    let metrics = Metrics::exported("github-read-cache", otlp.as_ref())
-        .map_err(|error| Failure::start("metrics").because(error))?;
-    let shutdown = Shutdown::new();
-    let parts = Parts {
-        metrics,
-        access_log: Some(logs.access_log()),
-        readiness: shutdown.readiness(),
-        clock: Arc::new(SystemClock),
-    };
+    let process = Process::begin("github-read-cache", &config.log, &config.telemetry)?;
     let cache =
-        ReadCache::new(&config, parts).map_err(|error: BuildError| match error.is_config() {
-            true => Failure::usage("configuration").because(error),
-            false => Failure::start("cannot start").because(error),
+        ReadCache::new(&config, process.parts()).map_err(|error: BuildError| {
+            match error.is_config() {
+                true => Failure::usage("configuration").because(error),
+                false => Failure::start("cannot start").because(error),
+            }
         })?;
-    if let Some(otlp) = &otlp {
-        let traces = Traces::start("github-read-cache", otlp);
-        cache.trace_to(traces.map_err(|error| Failure::usage("telemetry").because(error))?);
+    if let Some(traces) = &process.traces {
+        cache.trace_to(traces.clone());
     }
     let server = Server::bind(&config, cache)?;
-    shutdown
+    process
+        .shutdown
         .follow_signals()
         .map_err(|error| Failure::start("signals").because(error))?;
     for address in server.addresses() {
         tracing::info!(%address, upstream = config.upstream, "listening");
     }
-    let report = server.run(shutdown).await;
+    let report = server.run(process.shutdown.clone()).await;
     tracing::info!(
         finished = report.finished,
         aborted = report.aborted,

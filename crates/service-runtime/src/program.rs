@@ -1,13 +1,20 @@
 //! What the command lines of programs have in common: settings that are shown, checked, or read and used.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::clock::SystemClock;
 use crate::config::{Flag, Loaded, ReferenceError, Spec, load, print_config};
+use crate::drain::Shutdown;
 use crate::exit::Failure;
-use crate::settings::SettingProblem;
+use crate::export::Traces;
+use crate::logs::{self, Logs};
+use crate::metrics::Metrics;
+use crate::parts::Parts;
+use crate::settings::{LogSettings, SettingProblem, TelemetrySettings};
 
 /// The settings of a program.
 pub trait Configuration: Serialize + DeserializeOwned + Default {
@@ -107,13 +114,58 @@ impl SettingsSource {
     }
 }
 
+/// What a running program has before its service is built: logs, metrics, traces, and the signal to stop.
+#[derive(Debug)]
+pub struct Process {
+    /// Dropping it waits for the access lines that are still on the way.
+    pub logs: Logs,
+    /// Where spans go; `None` = nowhere.
+    pub traces: Option<Traces>,
+    pub shutdown: Shutdown,
+    metrics: Metrics,
+}
+
+impl Process {
+    /// Starts what the settings ask for, in the service's name.
+    ///
+    /// # Errors
+    /// When a setting is wrong, or logging was started before.
+    pub fn begin(
+        service: &'static str,
+        log: &LogSettings,
+        telemetry: &TelemetrySettings,
+    ) -> Result<Self, Failure> {
+        let logs = logs::start(log.format, &log.level)
+            .map_err(|error| Failure::usage("log.level").because(error))?;
+        let otlp = telemetry.otlp();
+        let metrics = Metrics::exported(service, otlp.as_ref())
+            .map_err(|error| Failure::start("metrics").because(error))?;
+        let traces = otlp.map(|otlp| Traces::start(service, &otlp)).transpose();
+        Ok(Self {
+            logs,
+            traces: traces.map_err(|error| Failure::usage("telemetry").because(error))?,
+            shutdown: Shutdown::new(),
+            metrics,
+        })
+    }
+
+    /// What the service is given.
+    pub fn parts(&self) -> Parts {
+        Parts {
+            metrics: self.metrics.clone(),
+            access_log: Some(self.logs.access_log()),
+            readiness: self.shutdown.readiness(),
+            clock: Arc::new(SystemClock),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde::Deserialize;
 
     use super::*;
     use crate::config::{KeyDoc, reference_page};
-    use crate::settings::LogSettings;
 
     #[derive(Debug, Default, Serialize, Deserialize)]
     #[serde(default, deny_unknown_fields)]

@@ -37,7 +37,7 @@ fn print(shared: &Arc<Shared>) -> String {
          <p>Master cache: {}. <a href=/healthcheck>health</a> · <a href=/metrics>metrics</a> · \
          <a href=/api/docs>interface</a></p>\
          <table class=keys><thead><tr><th>Path<th>State<th class=number>Age<th class=number>Items<th class=number>Pages\
-         <th class=number>Bytes<th>Next</thead><tbody>",
+         <th class=number>Size<th>Next</thead><tbody>",
         master(shared)
     );
     for node in shared.nodes.iter() {
@@ -96,10 +96,12 @@ fn print_key(page: &mut String, node: &KeyNode, now: SystemTime) {
         page,
         "<tr><td><a href='{path}'><code>{path}</code></a><td data-name=State><span class={freshness}>{freshness}</span>\
          <td class=number data-name=Age>{age}<td class=number data-name=Items>{}<td class=number data-name=Pages>{}\
-         <td class=number data-name=Bytes>{}<td data-name=Next>{next}",
+         <td class=number data-name=Size>{}<td data-name=Next>{next}",
         number(snapshot.map(|snapshot| snapshot.items())),
         number(snapshot.map(|snapshot| snapshot.pages.len())),
-        number(snapshot.map(|snapshot| snapshot.content.identity.bytes.len())),
+        snapshot.map_or("–".to_owned(), |snapshot| {
+            size(snapshot.content.identity.bytes.len())
+        }),
     );
 }
 
@@ -120,14 +122,14 @@ fn print_views(page: &mut String, shared: &Shared, org: &str) {
         let _ = write!(page, "<div><h3>{}</h3><table>", metric.replace('_', " "));
         for (name, value) in top {
             let short = name.rsplit('/').next().unwrap_or(&name);
-            let value = value.as_str().map_or(value.to_string(), str::to_owned);
+            let value = value.as_str().map_or(value.to_string(), minute);
             let (short, value) = (escaped(short), escaped(&value));
             let _ = write!(page, "<tr><td>{short}<td class=number>{value}");
         }
         let _ = write!(
             page,
-            "</table><a href='/orgs/{org}/view/top/{SHOWN}/{metric}'>top {SHOWN}</a> · \
-             <a href='/orgs/{org}/view/bottom/{SHOWN}/{metric}'>bottom {SHOWN}</a></div>"
+            "</table><p><a href='/orgs/{org}/view/top/{SHOWN}/{metric}'>top {SHOWN}</a> · \
+             <a href='/orgs/{org}/view/bottom/{SHOWN}/{metric}'>bottom {SHOWN}</a></p></div>"
         );
     }
     page.push_str("</div>");
@@ -142,9 +144,45 @@ fn duration(duration: Duration) -> String {
     }
 }
 
+/// `2023-10-28 17:05` of a time as GitHub prints it; anything else as it is.
+fn minute(time: &str) -> String {
+    match (time.split_once('T'), time.len()) {
+        (Some((day, clock)), 20) => format!("{day} {}", clock.get(..5).unwrap_or(clock)),
+        _ => time.to_owned(),
+    }
+}
+
+/// `512 B`, `2.2 KiB`, `11 MiB`.
+fn size(bytes: usize) -> String {
+    let scaled = |unit: f64, name| match bytes as f64 / unit {
+        small @ ..10.0 => format!("{small:.1} {name}"),
+        large => format!("{large:.0} {name}"),
+    };
+    match bytes {
+        ..1_024 => format!("{bytes} B"),
+        ..1_048_576 => scaled(1_024.0, "KiB"),
+        _ => scaled(1_048_576.0, "MiB"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_and_sizes_are_for_people() {
+        assert_eq!(minute("2023-10-28T17:05:04Z"), "2023-10-28 17:05");
+        assert_eq!(minute("Tuesday"), "Tuesday");
+        for (bytes, expected) in [
+            (0, "0 B"),
+            (1_023, "1023 B"),
+            (2_262, "2.2 KiB"),
+            (202_159, "197 KiB"),
+            (11 << 20, "11 MiB"),
+        ] {
+            assert_eq!(size(bytes), expected);
+        }
+    }
 
     #[test]
     fn durations() {
