@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use events_stats::policy::Policy;
+use service_runtime::Failure;
 use service_runtime::config::Flag;
 
 /// Activity of a few GitHub repositories: their events, and how far apart they are.
@@ -22,7 +24,7 @@ pub(crate) struct Arguments {
     database: Option<String>,
     /// How requests are spread: sqrt, average, fixed or budget; wins over POLICY [default: sqrt]
     #[arg(long, value_name = "POLICY", global = true)]
-    pub(crate) policy: Option<String>,
+    policy: Option<String>,
     /// Requests per hour, all repositories together; wins over BUDGET [default: 150]
     #[arg(long, value_name = "REQUESTS", global = true)]
     budget: Option<String>,
@@ -77,14 +79,64 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Show how far apart events are
+    Stats {
+        /// One repository; all active ones without it
+        #[arg(value_name = "REPOSITORY")]
+        name: Option<String>,
+        /// As the interface shows them
+        #[arg(long, conflicts_with = "csv")]
+        json: bool,
+        /// A line for each type
+        #[arg(long)]
+        csv: bool,
+        /// Only this type; may be repeated
+        #[arg(long = "type", value_name = "TYPE")]
+        types: Vec<String>,
+        /// How many days back, other than the settings say
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=3650))]
+        days: Option<u32>,
+        /// The newest so many events, other than the settings say
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        max_events: Option<u32>,
+    },
     /// Poll a repository now, if GitHub allows it
     Poll {
         #[arg(value_name = "REPOSITORY")]
         name: String,
     },
+    /// Store past events of watched repositories
+    Backfill {
+        /// Files of GH Archive, plain or gzipped
+        #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+        gharchive: Vec<PathBuf>,
+    },
+    /// Compare policies on past events: requests, 304s, delays, events lost
+    Simulate {
+        /// A file of events, one JSON object a line
+        #[arg(long, value_name = "FILE")]
+        history: PathBuf,
+    },
 }
 
 impl Arguments {
+    /// The policies that `simulate` compares, all without `--policy`: they are taken, because a list is no setting.
+    pub(crate) fn compared(&mut self) -> Result<Vec<Policy>, Failure> {
+        let Some(text) = self.policy.take() else {
+            return Ok(vec![
+                Policy::Sqrt,
+                Policy::Average,
+                Policy::Fixed,
+                Policy::Budget,
+            ]);
+        };
+        let read = |word: &str| {
+            Policy::read(word.trim())
+                .ok_or_else(|| Failure::usage(format!("--policy: `{word}` is no policy")))
+        };
+        text.split(',').map(read).collect()
+    }
+
     /// The settings among the arguments.
     pub(crate) fn flags(&mut self) -> impl Iterator<Item = Flag> + use<> {
         let flags = [

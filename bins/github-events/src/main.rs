@@ -1,17 +1,15 @@
 //! `github-events`: activity of repositories. Everything is in the library `events-stats`; this is its command line.
 
 mod arguments;
+mod commands;
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use arguments::{Arguments, Command};
-use events_stats::administration::{Administration, Form};
 use events_stats::config::{Exposure, SPEC, reference};
-use events_stats::store::Standing;
-use events_stats::{Config, Monitor, Parts, Server};
+use events_stats::{Config, Monitor, Server};
 use service_runtime::config::{load, print_config};
-use service_runtime::{Failure, Metrics, Shutdown, SystemClock, exit, logs};
+use service_runtime::{Failure, Shutdown, exit, logs};
 
 fn main() -> ExitCode {
     exit::run("github-events", || {
@@ -22,6 +20,10 @@ fn main() -> ExitCode {
             print!("{page}");
             return Ok(());
         }
+        let compared = match &arguments.command {
+            Some(Command::Simulate { .. }) => arguments.compared()?,
+            _ => Vec::new(),
+        };
         let flags = arguments.flags();
         let loaded = load::<Config>(&SPEC, arguments.config.as_deref(), flags)?;
         let exposure = loaded.value.check();
@@ -35,11 +37,8 @@ fn main() -> ExitCode {
         let runtime = exit::runtime()?;
         match arguments.command.unwrap_or(Command::Serve) {
             Command::Serve => runtime.block_on(serve(loaded.value, exposure)),
-            command => {
-                let text = runtime.block_on(act(&loaded.value, command))?;
-                print!("{text}");
-                Ok(())
-            }
+            Command::Simulate { history } => commands::compare(&loaded.value, &history, &compared),
+            command => runtime.block_on(commands::act(&loaded.value, command)),
         }
     })
 }
@@ -48,7 +47,11 @@ async fn serve(config: Config, exposure: Exposure) -> Result<(), Failure> {
     let logs = logs::start(config.log.format, &config.log.level)
         .map_err(|error| Failure::usage("log.level").because(error))?;
     let shutdown = Shutdown::new();
-    let monitor = Monitor::new(&config, parts(Some(logs.access_log()), &shutdown)?).await?;
+    let monitor = Monitor::new(
+        &config,
+        commands::parts(Some(logs.access_log()), &shutdown)?,
+    )
+    .await?;
     let server = Server::bind(&config, monitor)?;
     shutdown
         .follow_signals()
@@ -66,34 +69,4 @@ async fn serve(config: Config, exposure: Exposure) -> Result<(), Failure> {
         "drained"
     );
     Ok(())
-}
-
-async fn act(config: &Config, command: Command) -> Result<String, Failure> {
-    let administration = Administration::open(config, parts(None, &Shutdown::new())?).await?;
-    let standing = |inactive| match inactive {
-        true => Standing::Inactive,
-        false => Standing::Active,
-    };
-    let form = |json| match json {
-        true => Form::Json,
-        false => Form::Lines,
-    };
-    match command {
-        Command::Serve => Ok(String::new()),
-        Command::Add { names, inactive } => administration.add(&names, standing(inactive)).await,
-        Command::Activate { name } => administration.activate(&name).await,
-        Command::Deactivate { name } => administration.deactivate(&name).await,
-        Command::List { json } => administration.list(form(json)).await,
-        Command::Poll { name } => administration.poll(config, &name).await,
-    }
-}
-
-fn parts(access_log: Option<logs::AccessLog>, shutdown: &Shutdown) -> Result<Parts, Failure> {
-    Ok(Parts {
-        metrics: Metrics::new("github-events")
-            .map_err(|error| Failure::start("metrics").because(error))?,
-        access_log,
-        shutdown: shutdown.clone(),
-        clock: Arc::new(SystemClock),
-    })
 }

@@ -1,10 +1,12 @@
 //! What the command line does to the watched repositories: it works on the database, beside a running server.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use service_runtime::Failure;
 
 use crate::Timestamp;
+use crate::command::backfill;
 use crate::config::Config;
 use crate::name::FullName;
 use crate::poller::{Poller, PollerError};
@@ -14,6 +16,10 @@ use crate::service::{Desk, Parts};
 use crate::store::{
     Activation, Adding, NewRepository, Novelty, Repository, Requested, Standing, StoreError,
 };
+
+mod statistics;
+
+pub use statistics::{StatisticsChoice, StatisticsForm};
 
 /// Whether people read it, or programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,6 +182,16 @@ impl Administration {
             Some(error) => Err(Failure::start(format!("{name}: {error}"))),
             None => self.said(name, "polled").await,
         }
+    }
+
+    /// Stores the events of GH Archive files that are of watched repositories.
+    ///
+    /// # Errors
+    /// When a file is damaged, or the database fails; files before it are stored.
+    pub async fn backfill(&self, files: &[PathBuf]) -> Result<String, Failure> {
+        let done = backfill(&self.desk.store, files).await;
+        let done = done.map_err(|error| Failure::start("cannot go on").because(error))?;
+        Ok(format!("{done}\n"))
     }
 
     async fn said(&self, name: &str, what: &str) -> Result<String, Failure> {

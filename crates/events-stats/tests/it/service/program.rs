@@ -105,6 +105,65 @@ async fn the_command_line_works_beside_a_running_server() {
 }
 
 #[tokio::test]
+async fn statistics_are_shown_in_three_forms_beside_a_running_server() {
+    let served = Served::with_events(4).await;
+    let json = run(&served, &["stats", "Octo/R", "--json", "--days", "3650"]).await;
+    let json: Value = serde_json::from_slice(&json.stdout).unwrap();
+    let served_json = served.get("/api/repos/octo/r/events/stats?days=3650").await;
+    assert_eq!(json["stats"], served_json.json()["stats"]);
+    assert_eq!(json["all"]["count"], 4);
+    let csv = run(
+        &served,
+        &["stats", "--csv", "--days", "3650", "--type", "WatchEvent"],
+    )
+    .await;
+    check(&csv, 0, "repository,type,count,average_seconds,");
+    check(&csv, 0, "octo/r,WatchEvent,4,60,60,60,60,60,");
+    check(&csv, 0, "octo/r,all,4,60,");
+    check(&run(&served, &["stats", "octo/r"]).await, 0, "octo/r: ");
+    check(
+        &run(&served, &["stats", "octo/none"]).await,
+        1,
+        "octo/none is not watched",
+    );
+    check(
+        &run(&served, &["stats", "--json", "--csv"]).await,
+        64,
+        "--csv",
+    );
+}
+
+#[tokio::test]
+async fn past_events_are_stored_and_policies_compared() {
+    let served = Served::with_events(1).await;
+    let history = served.folder.path().join("history.jsonl");
+    let event = |id: u64, name: &str| {
+        format!(
+            r#"{{"id":"{id}","type":"PushEvent","actor":{{"login":"a"}},"repo":{{"id":{id},"name":"{name}"}},"created_at":"2015-01-01T15:00:0{id}Z"}}"#
+        )
+    };
+    let lines = [event(1, "octo/r"), event(2, "octo/other")].join("\n");
+    std::fs::write(&history, lines).unwrap();
+    let path = history.to_str().unwrap();
+    let backfill = ["backfill", "--gharchive", path];
+    let done = "2 events read, 1 of watched repositories, 1 of them new";
+    check(&run(&served, &backfill).await, 0, done);
+    let again = "2 events read, 1 of watched repositories, 0 of them new";
+    check(&run(&served, &backfill).await, 0, again);
+    let events = served.get("/api/repos/octo/r/events?type=PushEvent").await;
+    assert_eq!(events.each("id"), ["1"]);
+    let simulate = ["simulate", "--history", path, "--policy", "sqrt,fixed"];
+    let compared = run(&served, &simulate).await;
+    check(&compared, 0, "mean delay");
+    assert_eq!(String::from_utf8_lossy(&compared.stdout).lines().count(), 3);
+    std::fs::write(&history, "{\n").unwrap();
+    check(&run(&served, &backfill).await, 1, "line 1");
+    check(&run(&served, &simulate).await, 1, "line 1");
+    let unknown = ["simulate", "--history", path, "--policy", "best"];
+    check(&run(&served, &unknown).await, 64, "`best` is no policy");
+}
+
+#[tokio::test]
 async fn it_does_not_start_where_everybody_could_read_it() {
     let served = Served::start(|_| {}).await;
     let refused = run(&served, &["serve", "--host", "0.0.0.0", "--port", "0"]).await;
