@@ -116,6 +116,7 @@ mod service;
 mod shelf;
 mod variant;
 mod wire;
+mod wrapped;
 
 pub use body::ConditionalBody;
 /// Where entries live: the stores and the trait for one of your own, so that no second dependency is needed.
@@ -143,6 +144,7 @@ pub use purges::Purge;
 pub use read_error::ReadError;
 pub use routes::{RoutePolicy, RouteTable};
 pub use service::{Builder, Conditional, ConditionalLayer, ResponseFuture};
+pub use wrapped::{HttpService, ReceivedBody, SentBody};
 
 #[cfg(all(doctest, feature = "client"))]
 #[doc = include_str!("../README.md")]

@@ -11,16 +11,13 @@ use ::octocrab::service::middleware::auth_header::{AuthHeader, AuthHeaderLayer};
 use ::octocrab::service::middleware::base_uri::{BaseUri, BaseUriLayer};
 use ::octocrab::service::middleware::extra_headers::{ExtraHeaders, ExtraHeadersLayer};
 use ::octocrab::{LayerReady, NoAuth, NoConfig, OctoBody, OctocrabBuilder};
-use bytes::Bytes;
 use cache_backends::CacheStore;
 use http::header::USER_AGENT;
-use http::{HeaderValue, Request, Response, Uri};
-use http_body::Body;
-use tower_service::Service;
+use http::{HeaderValue, Uri};
 
 use crate::entry::Entry;
-use crate::error::BoxError;
 use crate::service::{Conditional, ConditionalLayer};
+use crate::wrapped::{HttpService, ReceivedBody};
 
 /// The service below an octocrab that was made here.
 pub type Stack<S, St> = AuthHeader<ExtraHeaders<BaseUri<Conditional<S, St>>>>;
@@ -58,12 +55,9 @@ pub fn builder<S, St, B>(
     authorization: Option<HeaderValue>,
 ) -> Result<Builder<S, St>, http::uri::InvalidUri>
 where
-    S: Service<Request<OctoBody>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send,
-    S::Error: Into<BoxError>,
+    S: HttpService<OctoBody, Body = B> + 'static,
     St: CacheStore<Entry>,
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
+    B: ReceivedBody,
 {
     let base: Uri = layer.origin().parse()?;
     let authorization = authorization.map(|mut value| {

@@ -17,15 +17,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use github_headers::{Links, RateLimit};
-use http::{HeaderMap, Request, Response, Uri};
-use http_body::Body;
+use http::{HeaderMap, Request, Uri};
 use serde::de::DeserializeOwned;
-use tower_service::Service;
 
-use crate::error::BoxError;
 use crate::fetch::{Limits, Whole, fetch};
 use crate::outcome::Report;
 use crate::read_error::ReadError;
+use crate::wrapped::{HttpService, ReceivedBody};
 
 mod list;
 mod stream;
@@ -145,12 +143,9 @@ impl Paginator {
     /// For the list that begins at the url of `request`; its headers are sent for every page.
     pub fn new<S, ReqB, ResB>(service: S, request: Request<()>) -> Self
     where
-        S: Service<Request<ReqB>, Response = Response<ResB>> + Clone + Send + Sync + 'static,
-        S::Future: Send,
-        S::Error: Into<BoxError>,
+        S: HttpService<ReqB, Body = ResB> + Sync + 'static,
         ReqB: Default + Send + 'static,
-        ResB: Body<Data = Bytes> + Send + 'static,
-        ResB::Error: Into<BoxError>,
+        ResB: ReceivedBody,
     {
         let (parts, ()) = request.into_parts();
         let headers = parts.headers;

@@ -6,12 +6,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use cache_backends::CacheStore;
 #[cfg(feature = "memory")]
 use cache_backends::MemoryStore;
 use http::{Request, Response};
-use http_body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -20,10 +18,11 @@ use crate::clock::{Clock, SharedClock, SystemClock};
 use crate::engine::read::{self, Answered};
 use crate::engine::{Engine, Inspect, Marker};
 use crate::entry::Entry;
-use crate::error::{BoxError, Error};
+use crate::error::Error;
 use crate::fingerprint::FingerprintKey;
 use crate::observer::Observer;
 use crate::options::Options;
+use crate::wrapped::{HttpService, ReceivedBody, SentBody};
 
 /// Builds a [`ConditionalLayer`]; every part has a default that works.
 pub struct Builder<St> {
@@ -261,13 +260,10 @@ impl<B> fmt::Debug for ResponseFuture<B> {
 
 impl<S, St, ReqB, ResB> Service<Request<ReqB>> for Conditional<S, St>
 where
-    S: Service<Request<ReqB>, Response = Response<ResB>> + Clone + Send + 'static,
-    S::Future: Send,
-    S::Error: Into<BoxError>,
+    S: HttpService<ReqB, Body = ResB> + 'static,
     St: CacheStore<Entry>,
-    ReqB: Body + Default + Send + 'static,
-    ResB: Body<Data = Bytes> + Send + 'static,
-    ResB::Error: Into<BoxError>,
+    ReqB: SentBody,
+    ResB: ReceivedBody,
 {
     type Response = Response<ConditionalBody<ResB>>;
     type Error = Error;

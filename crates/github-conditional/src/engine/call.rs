@@ -9,8 +9,6 @@ use github_headers::EntityTag;
 use http::header::ETAG;
 use http::request::Parts;
 use http::{HeaderMap, Request, Response, StatusCode};
-use http_body::Body;
-use tower_service::Service;
 
 use super::answer::{Changed, Head, Landed, Stored, delivered};
 use super::deliver::Content;
@@ -20,7 +18,6 @@ use super::upstream::{CallFailure, read_whole, send};
 use super::{Engine, FlightKey};
 use crate::absences::is_absence;
 use crate::entry::Entry;
-use crate::error::BoxError;
 use crate::fingerprint::CredentialClass;
 use crate::flight::{Landing, Lead, Seat};
 use crate::outcome::{Outcome, Storing, Trouble, ValidatorKind};
@@ -29,6 +26,7 @@ use crate::policy::before::Ask;
 use crate::policy::limits::{Refusal, classify, worth_a_look};
 use crate::recording::Reader;
 use crate::routes::RoutePolicy;
+use crate::wrapped::{HttpService, ReceivedBody, SentBody};
 
 pub(crate) type FlightLead = Lead<FlightKey, Landed>;
 pub(crate) type ColdLead = Lead<StoreKey, ()>;
@@ -99,12 +97,9 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
     /// Asks GitHub, and lands the result for all who wait.
     pub(crate) async fn run<ReqB, ResB>(mut self, entry: Option<Entry>) -> Led<ResB>
     where
-        S: Service<Request<ReqB>, Response = Response<ResB>> + Clone + Send,
-        S::Future: Send,
-        S::Error: Into<BoxError>,
-        ReqB: Body + Default + Send + 'static,
-        ResB: Body<Data = Bytes> + Send + 'static,
-        ResB::Error: Into<BoxError>,
+        S: HttpService<ReqB, Body = ResB>,
+        ReqB: SentBody,
+        ResB: ReceivedBody,
     {
         let entry = self.wait_for_first_fetch(entry).await;
         let requested_at = self.engine.now();

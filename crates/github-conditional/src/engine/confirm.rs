@@ -6,19 +6,17 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use cache_backends::CacheStore;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
-use http_body::Body;
-use tower_service::Service;
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::answer::Stored;
 use super::call::{Call, Led};
 use super::prepare::{PageBehind, Sent};
 use super::probe::{Behind, look_behind};
 use crate::entry::{BodyDigest, Confirmed, Entry, Received, Representation, Sharing, Standing};
-use crate::error::BoxError;
 use crate::outcome::ValidatorKind;
 use crate::policy::freshness::fresh_until;
 use crate::policy::pagination::{LastPage, Look, next_look, with_last, with_successor};
+use crate::wrapped::{HttpService, ReceivedBody, SentBody};
 
 impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
     /// A 304 to our tag: the candidate body is confirmed to this caller.
@@ -30,12 +28,9 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
         requested_at: SystemTime,
     ) -> Led<ResB>
     where
-        S: Service<Request<ReqB>, Response = Response<ResB>> + Clone + Send,
-        S::Future: Send,
-        S::Error: Into<BoxError>,
-        ReqB: Body + Default + Send + 'static,
-        ResB: Body<Data = Bytes> + Send + 'static,
-        ResB::Error: Into<BoxError>,
+        S: HttpService<ReqB, Body = ResB>,
+        ReqB: SentBody,
+        ResB: ReceivedBody,
     {
         let (Some(candidate), Some(entry)) = (sent.candidate, sent.entry) else {
             unreachable!("only a stored body is asked about by its tag or date");

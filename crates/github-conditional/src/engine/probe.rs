@@ -5,15 +5,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cache_backends::CacheStore;
-use http::{Extensions, HeaderMap, Request, Response, StatusCode, Uri};
-use http_body::Body;
+use http::{Extensions, HeaderMap, Request, StatusCode, Uri};
 use http_body_util::BodyExt;
-use tower_service::Service;
 
 use super::{Engine, read};
 use crate::entry::Entry;
-use crate::error::BoxError;
 use crate::observer::{Event, Probe};
+use crate::wrapped::{HttpService, ReceivedBody, SentBody};
 
 /// Marks a request that is itself a look behind another page: it looks no further, or a list that answers every page
 /// number alike would be walked for ever.
@@ -43,13 +41,10 @@ pub(crate) fn look_behind<'s, S, St, ReqB, ResB>(
     front: Bytes,
 ) -> Pin<Box<dyn Future<Output = Behind> + Send + 's>>
 where
-    S: Service<Request<ReqB>, Response = Response<ResB>> + Clone + Send + 's,
-    S::Future: Send,
-    S::Error: Into<BoxError>,
+    S: HttpService<ReqB, Body = ResB> + 's,
     St: CacheStore<Entry>,
-    ReqB: Body + Default + Send + 'static,
-    ResB: Body<Data = Bytes> + Send + 'static,
-    ResB::Error: Into<BoxError>,
+    ReqB: SentBody,
+    ResB: ReceivedBody,
 {
     Box::pin(async move {
         let mut request = Request::new(ReqB::default());

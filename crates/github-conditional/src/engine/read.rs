@@ -32,6 +32,7 @@ use crate::policy::origin::Addressee;
 use crate::policy::precondition::ClientConditions;
 use crate::routes::RoutePolicy;
 use crate::variant::subject;
+use crate::wrapped::{HttpService, ReceivedBody, SentBody};
 
 /// What the engine knows of a read before it looks anything up.
 pub(crate) struct ReadRequest {
@@ -81,13 +82,10 @@ pub(crate) async fn answer<S, St, ReqB, ResB>(
     request: Request<ReqB>,
 ) -> Answered<ResB>
 where
-    S: Service<Request<ReqB>, Response = Response<ResB>> + Clone + Send,
-    S::Future: Send,
-    S::Error: Into<BoxError>,
+    S: HttpService<ReqB, Body = ResB>,
     St: CacheStore<Entry>,
-    ReqB: Body + Default + Send + 'static,
-    ResB: Body<Data = Bytes> + Send + 'static,
-    ResB::Error: Into<BoxError>,
+    ReqB: SentBody,
+    ResB: ReceivedBody,
 {
     let directives = Directives::of(request.headers());
     let body = match request.body().is_end_stream() {
@@ -187,13 +185,10 @@ async fn lead_call<S, St, ReqB, ResB>(
     lead: Option<FlightLead>,
 ) -> Answered<ResB>
 where
-    S: Service<Request<ReqB>, Response = Response<ResB>> + Clone + Send,
-    S::Future: Send,
-    S::Error: Into<BoxError>,
+    S: HttpService<ReqB, Body = ResB>,
     St: CacheStore<Entry>,
-    ReqB: Body + Default + Send + 'static,
-    ResB: Body<Data = Bytes> + Send + 'static,
-    ResB::Error: Into<BoxError>,
+    ReqB: SentBody,
+    ResB: ReceivedBody,
 {
     let call = Call::new(Arc::clone(&engine), inner, &request, parts, lead);
     let Led {

@@ -5,9 +5,8 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use cache_backends::CacheStore;
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, Request, StatusCode};
 use http_body::Body;
-use tower_service::Service;
 
 use super::controls::{Controls, announce};
 use super::decide::{Failure, StandIn, stands_in};
@@ -28,6 +27,7 @@ use crate::error::{BoxError, Error};
 use crate::flight::Lead;
 use crate::outcome::{Outcome, Storing, Trouble, ValidatorKind};
 use crate::policy::admission::Read;
+use crate::wrapped::{HttpService, ReceivedBody, SentBody};
 
 pub(crate) type FlightLead = Lead<FlightKey, Landed>;
 
@@ -68,13 +68,10 @@ pub(crate) async fn ask<S, St, ReqB, ResB>(
     resource: Option<Resource>,
 ) -> Answered<ResB>
 where
-    S: Service<Request<ReqB>, Response = Response<ResB>> + Clone + Send + 'static,
-    S::Future: Send,
-    S::Error: Into<BoxError>,
+    S: HttpService<ReqB, Body = ResB> + 'static,
     St: CacheStore<Resource>,
-    ReqB: Body + Default + Send + 'static,
-    ResB: Body<Data = Bytes> + Send + 'static,
-    ResB::Error: Into<BoxError>,
+    ReqB: SentBody,
+    ResB: ReceivedBody,
 {
     let selected = call.asked.select(&call.engine, resource.as_ref());
     let selected = selected.as_ref();

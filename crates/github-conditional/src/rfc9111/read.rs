@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use cache_backends::{CacheStore, StoreKey};
 use http::header::{IF_MATCH, IF_UNMODIFIED_SINCE, RANGE};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::Body;
-use tower_service::Service;
 
 use super::ask::{self, Call};
 use super::controls::{Downstream, is_for_surrogates};
@@ -21,7 +19,7 @@ use super::stored::Stored;
 use crate::body::ConditionalBody;
 use crate::engine::read::Answered;
 use crate::engine::upstream::CallFailure;
-use crate::error::{BoxError, Error};
+use crate::error::Error;
 use crate::flight::{Landing, Seat};
 use crate::outcome::{BypassReason, Collapse, FreshReason, Outcome, Report};
 use crate::policy::admission::Read;
@@ -29,6 +27,7 @@ use crate::policy::before::ClientValidators;
 use crate::policy::directives::Directives;
 use crate::policy::precondition::ClientConditions;
 use crate::recording::Recording;
+use crate::wrapped::{HttpService, ReceivedBody, SentBody};
 
 /// One read.
 #[derive(Clone)]
@@ -123,13 +122,10 @@ pub(crate) async fn answer<S, St, ReqB, ResB>(
     request: Request<ReqB>,
 ) -> Answered<ResB>
 where
-    S: Service<Request<ReqB>, Response = Response<ResB>> + Clone + Send + 'static,
-    S::Future: Send,
-    S::Error: Into<BoxError>,
+    S: HttpService<ReqB, Body = ResB> + 'static,
     St: CacheStore<Resource>,
-    ReqB: Body + Default + Send + 'static,
-    ResB: Body<Data = Bytes> + Send + 'static,
-    ResB::Error: Into<BoxError>,
+    ReqB: SentBody,
+    ResB: ReceivedBody,
 {
     let directives = Directives::of(request.headers());
     let read = match admit(&request, &directives) {
@@ -175,13 +171,10 @@ async fn read_through<S, St, ReqB, ResB>(
     mut asked: Asked,
 ) -> Answered<ResB>
 where
-    S: Service<Request<ReqB>, Response = Response<ResB>> + Clone + Send + 'static,
-    S::Future: Send,
-    S::Error: Into<BoxError>,
+    S: HttpService<ReqB, Body = ResB> + 'static,
     St: CacheStore<Resource>,
-    ReqB: Body + Default + Send + 'static,
-    ResB: Body<Data = Bytes> + Send + 'static,
-    ResB::Error: Into<BoxError>,
+    ReqB: SentBody,
+    ResB: ReceivedBody,
 {
     loop {
         let resource = engine.load(&asked.key, asked.parts.uri.path()).await;
@@ -267,13 +260,10 @@ fn serve_stored<S, St, ReqB, ResB>(
     resource: Option<&Resource>,
 ) -> Option<Response<ConditionalBody<ResB>>>
 where
-    S: Service<Request<ReqB>, Response = Response<ResB>> + Clone + Send + 'static,
-    S::Future: Send,
-    S::Error: Into<BoxError>,
+    S: HttpService<ReqB, Body = ResB> + 'static,
     St: CacheStore<Resource>,
-    ReqB: Body + Default + Send + 'static,
-    ResB: Body<Data = Bytes> + Send + 'static,
-    ResB::Error: Into<BoxError>,
+    ReqB: SentBody,
+    ResB: ReceivedBody,
 {
     let now = engine.now();
     let selected = asked.select(engine, resource);
@@ -306,13 +296,10 @@ fn revalidate_behind<S, St, ReqB, ResB>(
     asked: &Asked,
     resource: Option<&Resource>,
 ) where
-    S: Service<Request<ReqB>, Response = Response<ResB>> + Clone + Send + 'static,
-    S::Future: Send,
-    S::Error: Into<BoxError>,
+    S: HttpService<ReqB, Body = ResB> + 'static,
     St: CacheStore<Resource>,
-    ReqB: Body + Default + Send + 'static,
-    ResB: Body<Data = Bytes> + Send + 'static,
-    ResB::Error: Into<BoxError>,
+    ReqB: SentBody,
+    ResB: ReceivedBody,
 {
     let Seat::Leader(lead) = engine.flights.board(flight(asked, resource)) else {
         return;

@@ -4,12 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use cache_backends::CacheStore;
 #[cfg(feature = "memory")]
 use cache_backends::MemoryStore;
 use http::{Request, Response};
-use http_body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -20,10 +18,11 @@ use super::resource::Resource;
 use crate::body::ConditionalBody;
 use crate::clock::{Clock, SharedClock, SystemClock};
 use crate::engine::Inspect;
-use crate::error::{BoxError, Error};
+use crate::error::Error;
 use crate::fingerprint::FingerprintKey;
 use crate::observer::Observer;
 use crate::service::ResponseFuture;
+use crate::wrapped::{HttpService, ReceivedBody, SentBody};
 
 /// Builds a [`CacheLayer`]; every part has a default that works.
 pub struct CacheBuilder<St> {
@@ -208,13 +207,10 @@ impl<S: fmt::Debug, St> fmt::Debug for Cache<S, St> {
 
 impl<S, St, ReqB, ResB> Service<Request<ReqB>> for Cache<S, St>
 where
-    S: Service<Request<ReqB>, Response = Response<ResB>> + Clone + Send + 'static,
-    S::Future: Send,
-    S::Error: Into<BoxError>,
+    S: HttpService<ReqB, Body = ResB> + 'static,
     St: CacheStore<Resource>,
-    ReqB: Body + Default + Send + 'static,
-    ResB: Body<Data = Bytes> + Send + 'static,
-    ResB::Error: Into<BoxError>,
+    ReqB: SentBody,
+    ResB: ReceivedBody,
 {
     type Response = Response<ConditionalBody<ResB>>;
     type Error = Error;

@@ -160,7 +160,7 @@ fn size(bytes: usize) -> String {
     };
     match bytes {
         ..1_024 => format!("{bytes} B"),
-        ..1_048_576 => scaled(1_024.0, "KiB"),
+        1_024..1_048_576 => scaled(1_024.0, "KiB"),
         _ => scaled(1_048_576.0, "MiB"),
     }
 }

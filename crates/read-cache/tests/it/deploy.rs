@@ -16,10 +16,10 @@ fn document(name: &str) -> (PathBuf, String) {
 /// The value of a key of a systemd unit.
 #[track_caller]
 fn value<'a>(unit: &'a str, key: &str) -> &'a str {
-    let found = unit
+    let mut found = unit
         .lines()
         .filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
-    found.last().unwrap_or_else(|| panic!("no {key}="))
+    found.next_back().unwrap_or_else(|| panic!("no {key}="))
 }
 
 #[test]
