@@ -275,7 +275,6 @@ async fn a_caller_without_quota_hears_when_to_come_back() {
     })
     .await;
     rig.shelf.put(REPO, &json!({"id": 1}));
-    let now = || u64::try_from(rig.sim.clock().now()).unwrap();
     let wait = async |token: &str| -> u64 {
         let reply = rig.get(REPO, token).await;
         assert_eq!(reply.status, 429, "{reply:?}");
@@ -292,16 +291,17 @@ async fn a_caller_without_quota_hears_when_to_come_back() {
     assert!(left > 60, "the rest of the window: {left}");
     // Never named: first GitHub's own refusal, then what is known from it, without asking.
     let unknown = rig.user("octocat");
-    assert_eq!(wait(&unknown).await, left);
+    // A second more or less: the governor waits for clocks that differ, the header knows nothing of that.
+    let about = |found: u64, expected: u64| assert!(found.abs_diff(expected) <= 1, "{found}");
+    about(wait(&unknown).await, left);
     let asked = asked_whose(&rig.sim);
     rig.sim.clock().advance(std::time::Duration::from_secs(20));
-    assert_eq!(wait(&unknown).await, left - 20);
-    assert_eq!(wait(&known).await, left - 20);
+    about(wait(&unknown).await, left - 20);
+    about(wait(&known).await, left - 20);
     assert_eq!(asked_whose(&rig.sim), asked, "GitHub is left alone");
-    let end = now() + left - 20;
     rig.sim
         .clock()
-        .advance(std::time::Duration::from_secs(end - now()));
+        .advance(std::time::Duration::from_secs(left - 18));
     assert_eq!(rig.get(REPO, &unknown).await.status, 200);
 }
 
