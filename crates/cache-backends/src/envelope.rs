@@ -62,8 +62,8 @@ impl<'bytes> Opened<'bytes> {
     }
 }
 
-/// Frames a value, compressed where that makes it smaller.
-pub(crate) fn seal(value: &[u8], dictionaries: &Dictionaries) -> Vec<u8> {
+/// Frames a value, compressed where that makes it smaller: for a store of one's own whose bytes outlive the process.
+pub fn seal(value: &[u8], dictionaries: &Dictionaries) -> Vec<u8> {
     let dictionary = dictionaries
         .newest()
         .filter(|_| value.len() <= DICTIONARY_UP_TO_BYTES);
@@ -94,6 +94,14 @@ fn framed(version_and_more: [u8; 2], length: usize, payload: &[u8], seed: u64) -
     sealed.extend_from_slice(&sum.to_le_bytes());
     sealed.extend_from_slice(payload);
     sealed
+}
+
+/// The value in a frame made by [`seal`]; `None` = of another version, or damaged: a miss.
+pub fn unseal<'bytes>(
+    bytes: &'bytes [u8],
+    dictionaries: &Dictionaries,
+) -> Option<Cow<'bytes, [u8]>> {
+    open(bytes, dictionaries).value()
 }
 
 /// The value in a frame, unless it is of another version, damaged, or beyond the bound.

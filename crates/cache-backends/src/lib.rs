@@ -50,6 +50,8 @@ mod tiered;
 pub use dictionary::{Dictionaries, Dictionary, DictionaryError};
 #[cfg(feature = "disk")]
 pub use disk::{DiskError, DiskOptions, DiskStats, DiskStore, Opened, Unusable};
+#[cfg(any(feature = "disk", feature = "redis"))]
+pub use envelope::{seal, unseal};
 pub use error::{Operation, StoreError};
 #[cfg(feature = "conformance")]
 pub use fault::{Fault, FaultControl, FaultStore};

@@ -1,7 +1,6 @@
 //! The settings of discovery: one struct per concern, each with defaults that work.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use service_runtime::Secret;
@@ -106,9 +105,7 @@ pub struct ApiConfig {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CacheConfig {
-    pub path: Option<PathBuf>,
-    pub max_disk_bytes: u64,
-    pub max_memory_bytes: u64,
+    pub max_bytes: u64,
 }
 
 impl Default for Config {
@@ -207,11 +204,7 @@ impl Default for ApiConfig {
 
 impl Default for CacheConfig {
     fn default() -> Self {
-        Self {
-            path: None,
-            max_disk_bytes: 2 << 30,
-            max_memory_bytes: 64 << 20,
-        }
+        Self { max_bytes: 4 << 30 }
     }
 }
 

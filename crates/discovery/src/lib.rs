@@ -3,30 +3,42 @@
 //! | module | what it is responsible for |
 //! |---|---|
 //! | [`config`] | what can be set, and the generated reference |
-//! | `crawl` | the decisions of the crawl (pure) |
 //! | `api` | what is served: the REST API, the pages, the metrics |
 //! | `auth` | who may use the API |
 //! | `problem` | errors to HTTP answers |
 //! | `filter` | which stored items a query asks for, from one table |
 //! | `identity` | the ids that the API shows (pure) |
-//! | `moment` | a moment as the store keeps it and GitHub writes it (pure) |
+//! | `server` | API and workers on one life cycle |
+//! | `crawler` | the crawl put together, for servers, workers and the command line |
+//! | `jobs` | runs on their way to a worker, and what starts by itself |
+//! | `crawl` | what is fetched next, what it costs, and what becomes of it |
 //! | `store` | what is known, in SQLite or PostgreSQL |
+//! | `moment` | a moment as the store keeps it and GitHub writes it (pure) |
+//! | `chance` | randomness, for spreading |
 
 pub mod config;
 
 mod api;
 mod auth;
-#[expect(dead_code, reason = "the tasks that crawl use it")]
+mod chance;
 mod crawl;
+mod crawler;
+#[cfg(test)]
+mod drills;
 mod filter;
 mod identity;
-#[cfg_attr(not(test), expect(dead_code, reason = "the tasks that crawl use it"))]
+mod jobs;
 mod moment;
 mod problem;
-#[expect(dead_code, unused_imports, reason = "the tasks that crawl use it")]
+mod server;
+#[expect(dead_code, unused_imports, reason = "what only tests read")]
 mod store;
 
 pub use api::{Api, ApiParts, ApiService, Exporter, Format};
 pub use auth::{UserError, add_user};
 pub use config::Config;
+pub use crawl::fetch::SourceProblem;
+pub use crawler::{Crawler, Ended, Target};
+pub use jobs::JobsProblem;
+pub use server::Server;
 pub use store::{Store, StoreError};

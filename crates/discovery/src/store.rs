@@ -14,23 +14,34 @@
 //! | `lists` | pages of what is served, and exact totals |
 //! | `dump` | everything, piece by piece |
 //! | `users` | who may use the API |
+//! | `picks` | who is synced next |
+//! | `owned` | the repositories of one owner, one after the other |
+//! | `deliveries` | which runs are handed to the job library |
+//! | `windows` | units of quota, taken before they are spent |
+//! | `entries` | GitHub's answers, for conditional requests |
 
 use std::fmt;
 
 mod database;
+mod deliveries;
 mod developers;
 mod dump;
 mod edges;
+mod entries;
 mod gaps;
 mod lists;
+mod owned;
+mod picks;
 mod rates;
 mod repositories;
 mod runs;
+mod schedule;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod users;
+mod windows;
 
 pub(crate) use database::{Database, Dialect, Row, Statement, Value};
 pub(crate) use developers::{
@@ -38,14 +49,18 @@ pub(crate) use developers::{
 };
 pub(crate) use dump::NamedEdge;
 pub(crate) use edges::{Anchor, EdgeKind, Pass, PassEnd, PassResult, Side};
+pub(crate) use entries::Entries;
 pub(crate) use gaps::{Gap, Relation, Subject};
 pub(crate) use lists::Totals;
+pub(crate) use owned::Owned;
 pub(crate) use rates::{Rate, RateSum};
 pub(crate) use repositories::{Repository, RepositoryFlags, RepositoryRecord};
 pub(crate) use runs::{
     Cost, Finish, NewRun, Progress, Queued, Run, RunEnd, RunState, RunTarget, TaskName,
 };
+pub(crate) use schedule::Turn;
 pub(crate) use users::Added;
+pub(crate) use windows::{Charge, Reserved, Said, Settled};
 
 /// Why the store could not be used.
 #[derive(Debug, thiserror::Error)]

@@ -73,9 +73,8 @@ impl Config {
                 "api.failed_logins_per_minute",
                 u64::from(api.failed_logins_per_minute),
             ),
-            ("cache.max_disk_bytes", self.cache.max_disk_bytes),
+            ("cache.max_bytes", self.cache.max_bytes),
             ("github.max_body_bytes", self.github.max_body_bytes as u64),
-            ("cache.max_memory_bytes", self.cache.max_memory_bytes),
         ];
         let shared = self
             .limits

@@ -163,17 +163,15 @@ const KEYS: &[KeyDoc<'static>] = &[
         "How long a password that was right is remembered, so that not every request costs an argon2.",
     ),
     doc(
-        "cache.path",
-        "path",
-        "Where GitHub's answers are kept on disk for conditional requests. Unset: `PATH-cache` beside a SQLite file, else memory.",
-    ),
-    doc(
         "github.max_body_bytes",
         "bytes",
         "A larger page of GitHub's is an error.",
     ),
-    doc("cache.max_disk_bytes", "bytes", "Of answers on disk."),
-    doc("cache.max_memory_bytes", "bytes", "Of answers in memory."),
+    doc(
+        "cache.max_bytes",
+        "bytes",
+        "Of GitHub's answers in the database, compressed, for conditional requests. Beyond it those that were confirmed longest ago go; each of them costs a request of quota the next time.",
+    ),
 ];
 
 /// docs/discovery-configuration.md.

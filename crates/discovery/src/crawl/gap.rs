@@ -1,5 +1,7 @@
 //! Why a count that GitHub reports is not met by what it lists (pure).
 
+use serde::{Deserialize, Serialize};
+
 /// Why fewer, or other, edges are stored than GitHub's count says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum GapReason {
@@ -31,21 +33,24 @@ impl GapReason {
 }
 
 /// How the reading of a list ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Reach {
     /// Its last page was read.
+    #[default]
     Whole,
     /// More pages exist than may be read.
     PageLimit,
     /// Some of its members were left out.
     LeftOut,
+    /// It changed each time while it was read.
+    Moved,
 }
 
 /// The gap that a list leaves, if it leaves one.
-pub(crate) const fn gap(reported: u64, stored: u64, reach: Reach) -> Option<GapReason> {
+pub(crate) const fn gap(reported: i64, stored: i64, reach: Reach) -> Option<GapReason> {
     match reach {
         Reach::PageLimit => Some(GapReason::UpstreamLimit),
-        Reach::LeftOut => Some(GapReason::NotFetched),
+        Reach::LeftOut | Reach::Moved => Some(GapReason::NotFetched),
         Reach::Whole if reported != stored => Some(GapReason::DeletedAccounts),
         Reach::Whole => None,
     }
@@ -63,6 +68,7 @@ mod tests {
         assert_eq!(gap(2, 3, Reach::Whole), Some(DeletedAccounts));
         assert_eq!(gap(3, 3, Reach::PageLimit), Some(UpstreamLimit));
         assert_eq!(gap(4, 3, Reach::LeftOut), Some(NotFetched));
+        assert_eq!(gap(3, 3, Reach::Moved), Some(NotFetched));
     }
 
     #[test]

@@ -4,7 +4,9 @@
 //! where a request takes its unit *before* it is sent and gives it back when GitHub says that it cost nothing. So workers
 //! that ask at the same time cannot go below the threshold together.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
+
+use crate::moment::Moment;
 
 /// How much is left alone.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +25,9 @@ pub(crate) struct Bucket {
     pub(crate) remaining: u64,
     /// What this service, with all its workers, has used of the window.
     pub(crate) used_here: u64,
-    pub(crate) resets_at: SystemTime,
+    pub(crate) resets_at: Moment,
+    /// A secondary limit holds until then.
+    pub(crate) blocked_until: Option<Moment>,
 }
 
 /// Why a request has to wait.
@@ -52,14 +56,21 @@ impl Held {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Go,
-    Wait { until: SystemTime, why: Held },
+    Wait { until: Moment, why: Held },
 }
 
 /// Judges one request to one token's bucket. Nothing known of a running window = it may start.
-pub(crate) fn judge(bucket: Option<&Bucket>, rules: QuotaRules, now: SystemTime) -> Verdict {
-    let Some(bucket) = bucket.filter(|bucket| bucket.resets_at > now) else {
+pub(crate) fn judge(bucket: Option<&Bucket>, rules: QuotaRules, now: Moment) -> Verdict {
+    let Some(bucket) = bucket else {
         return Verdict::Go;
     };
+    if let Some(until) = bucket.blocked_until.filter(|until| *until > now) {
+        let why = Held::CoolDown;
+        return Verdict::Wait { until, why };
+    }
+    if bucket.resets_at <= now {
+        return Verdict::Go;
+    }
     let wait = |why| Verdict::Wait {
         until: bucket.resets_at,
         why,
@@ -94,8 +105,8 @@ pub(crate) fn best(verdicts: impl IntoIterator<Item = Verdict>) -> Option<Verdic
 
 /// When a run that waits for a reset goes on: 1 to 60 seconds after it, so that not all go on at once. `chance` in
 /// `0.0..1.0`.
-pub(crate) fn resume_at(reset: SystemTime, chance: f64) -> SystemTime {
-    reset + Duration::from_secs_f64(1.0 + 59.0 * chance.clamp(0.0, 1.0))
+pub(crate) fn resume_at(reset: Moment, chance: f64) -> Moment {
+    reset.after(Duration::from_secs_f64(1.0 + 59.0 * chance.clamp(0.0, 1.0)))
 }
 
 #[cfg(test)]
@@ -109,17 +120,18 @@ mod tests {
         share: 0.5,
     };
 
-    fn at(seconds: u64) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    fn at(seconds: i64) -> Moment {
+        Moment::from_milliseconds(seconds * 1_000)
     }
 
     #[track_caller]
-    fn check(remaining: u64, used_here: u64, now: u64, expected: Verdict) {
+    fn check(remaining: u64, used_here: u64, now: i64, expected: Verdict) {
         let bucket = Bucket {
             limit: 5_000,
             remaining,
             used_here,
             resets_at: at(3_600),
+            blocked_until: None,
         };
         assert_eq!(judge(Some(&bucket), RULES, at(now)), expected);
     }
@@ -141,8 +153,26 @@ mod tests {
     }
 
     #[test]
+    fn a_cool_down_holds_whatever_the_window_says() {
+        let bucket = Bucket {
+            limit: 60,
+            remaining: 60,
+            used_here: 0,
+            resets_at: at(10),
+            blocked_until: Some(at(90)),
+        };
+        let why = Held::CoolDown;
+        let until = at(90);
+        assert_eq!(
+            judge(Some(&bucket), RULES, at(89)),
+            Verdict::Wait { until, why }
+        );
+        assert_eq!(judge(Some(&bucket), RULES, at(90)), Verdict::Go);
+    }
+
+    #[test]
     fn one_token_that_may_go_is_enough() {
-        let wait = |until| Verdict::Wait {
+        let wait = |until: i64| Verdict::Wait {
             until: at(until),
             why: Held::Threshold,
         };
@@ -154,7 +184,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_run_goes_on_one_to_sixty_seconds_after_the_reset(chance in 0.0..1.0_f64) {
-            let after = resume_at(at(100), chance).duration_since(at(100)).unwrap();
+            let after = resume_at(at(100), chance).since(at(100));
             prop_assert!(after >= Duration::from_secs(1) && after <= Duration::from_secs(60));
         }
 
@@ -169,7 +199,7 @@ mod tests {
         ) {
             let rules = QuotaRules { stop_threshold: threshold, share };
             let start = limit.saturating_sub(used_by_others);
-            let mut bucket = Bucket { limit, remaining: start, used_here: 0, resets_at: at(1) };
+            let mut bucket = Bucket { limit, remaining: start, used_here: 0, resets_at: at(1), blocked_until: None };
             for _ in 0..asked {
                 if judge(Some(&bucket), rules, at(0)) != Verdict::Go {
                     break;

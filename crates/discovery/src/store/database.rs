@@ -19,6 +19,8 @@ use super::StoreError;
 
 const SQLITE_TABLES: &str = include_str!("../../migrations/sqlite/1_tables.sql");
 const POSTGRES_TABLES: &str = include_str!("../../migrations/postgres/1_tables.sql");
+const SQLITE_CRAWL: &str = include_str!("../../migrations/sqlite/2_crawl.sql");
+const POSTGRES_CRAWL: &str = include_str!("../../migrations/postgres/2_crawl.sql");
 
 /// Another writer of the same file may hold it this long.
 const BUSY: Duration = Duration::from_secs(30);
@@ -75,6 +77,7 @@ pub(crate) enum Value {
     Integer(Option<i64>),
     Text(Option<String>),
     Bool(Option<bool>),
+    Bytes(Vec<u8>),
 }
 
 macro_rules! value_from {
@@ -95,6 +98,7 @@ value_from! {
     Option<String> => |value| Self::Text(value);
     &Option<String> => |value| Self::Text(value.clone());
     bool => |value| Self::Bool(Some(value));
+    Vec<u8> => |value| Self::Bytes(value);
     Option<bool> => |value| Self::Bool(value);
     crate::moment::Moment => |value| Self::Integer(Some(value.milliseconds()));
     Option<crate::moment::Moment> => |value| Self::Integer(value.map(crate::moment::Moment::milliseconds));
@@ -157,6 +161,7 @@ impl Statement {
                 Value::Integer(value) => query.bind(value),
                 Value::Text(value) => query.bind(value),
                 Value::Bool(value) => query.bind(value),
+                Value::Bytes(value) => query.bind(value),
             };
         }
         query
@@ -170,6 +175,7 @@ impl Statement {
                 // A byte that PostgreSQL's text cannot hold.
                 Value::Text(value) => query.bind(value.map(|text| text.replace('\0', ""))),
                 Value::Bool(value) => query.bind(value),
+                Value::Bytes(value) => query.bind(value),
             };
         }
         query
@@ -217,6 +223,7 @@ impl Row {
         text: String;
         maybe_text: Option<String>;
         maybe_bool: Option<bool>;
+        bytes: Vec<u8>;
     }
 
     pub(crate) fn moment(&self, column: &str) -> Result<crate::moment::Moment, StoreError> {
@@ -282,17 +289,15 @@ impl Database {
     }
 
     async fn migrate(&self) -> Result<(), StoreError> {
-        let tables = match self.dialect() {
-            Dialect::Sqlite => SQLITE_TABLES,
-            Dialect::Postgres => POSTGRES_TABLES,
+        let steps = match self.dialect() {
+            Dialect::Sqlite => [(1, "tables", SQLITE_TABLES), (2, "crawl", SQLITE_CRAWL)],
+            Dialect::Postgres => [(1, "tables", POSTGRES_TABLES), (2, "crawl", POSTGRES_CRAWL)],
         };
-        let mut migrator = Migrator::with_migrations(vec![Migration::new(
-            1,
-            "tables".into(),
-            MigrationType::Simple,
-            tables.into_sql_str(),
-            false,
-        )]);
+        let steps = steps.into_iter().map(|(version, name, sql)| {
+            let sql = sql.into_sql_str();
+            Migration::new(version, name.into(), MigrationType::Simple, sql, false)
+        });
+        let mut migrator = Migrator::with_migrations(steps.collect());
         // The jobs' tables in the same database have a history of their own.
         migrator.dangerous_set_table_name("discovery_migrations");
         match self {

@@ -164,6 +164,21 @@ impl Store {
         Ok(result)
     }
 
+    /// How many edges a complete end of this pass would close.
+    pub(crate) async fn unseen_edges(&self, pass: &Pass) -> Result<i64, StoreError> {
+        let (mine, _) = pass.anchor.columns();
+        let select = Statement::new(format!(
+            "SELECT count(*) AS unseen FROM edges \
+             WHERE kind = {} AND {mine} = $1 AND closed_at IS NULL AND seen < $2",
+            pass.kind.number()
+        ));
+        let select = select.bind(pass.anchor.id()).bind(pass.tick);
+        match self.database.first(select).await? {
+            Some(row) => row.integer("unseen"),
+            None => Ok(0),
+        }
+    }
+
     /// How many edges a list has now.
     pub(crate) async fn open_edges(
         &self,
