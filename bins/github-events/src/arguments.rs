@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use events_stats::policy::Policy;
 use service_runtime::Failure;
 use service_runtime::config::Flag;
+use service_runtime::program::ConfigurationArguments;
 
 /// Activity of a few GitHub repositories: their events, and how far apart they are.
 #[derive(Debug, clap::Parser)]
@@ -31,21 +32,8 @@ pub(crate) struct Arguments {
     /// How many repositories may be polled; wins over MAX_ACTIVE [default: 5]
     #[arg(long, value_name = "COUNT", global = true)]
     max_active: Option<String>,
-    /// TOML file with settings; environment variables and flags win over it
-    #[arg(long, value_name = "FILE", global = true)]
-    pub(crate) config: Option<PathBuf>,
-    /// Log lines as text or json [default: text]
-    #[arg(long, value_name = "FORMAT", global = true)]
-    log_format: Option<String>,
-    /// Show the settings and where each comes from, then exit
-    #[arg(long)]
-    pub(crate) print_config: bool,
-    /// Check the settings, then exit
-    #[arg(long)]
-    pub(crate) check_config: bool,
-    /// Print docs/events-configuration.md, then exit
-    #[arg(long, hide = true)]
-    pub(crate) print_config_docs: bool,
+    #[command(flatten)]
+    pub(crate) configuration: ConfigurationArguments,
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
 }
@@ -147,7 +135,6 @@ impl Arguments {
             Flag::given("--policy", "polling.policy", self.policy.take()),
             Flag::given("--budget", "polling.requests_per_hour", self.budget.take()),
             Flag::given("--max-active", "max_active", self.max_active.take()),
-            Flag::given("--log-format", "log.format", self.log_format.take()),
         ];
         flags.into_iter().flatten()
     }

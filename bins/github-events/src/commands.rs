@@ -9,13 +9,13 @@ use events_stats::policy::Policy;
 use events_stats::store::Standing;
 use events_stats::window::Extent;
 use events_stats::{Config, Parts};
-use service_runtime::{Failure, Metrics, Shutdown, SystemClock, logs};
+use service_runtime::{Failure, Metrics, Shutdown, SystemClock};
 
 use crate::arguments::Command;
 
 /// Changes or shows the watched repositories.
 pub(crate) async fn act(config: &Config, command: Command) -> Result<(), Failure> {
-    let administration = Administration::open(config, parts(None, &Shutdown::new())?).await?;
+    let administration = Administration::open(config, parts()?).await?;
     let text = match command {
         Command::Serve | Command::Simulate { .. } => String::new(),
         Command::Add { names, inactive } => {
@@ -74,16 +74,13 @@ pub(crate) fn compare(config: &Config, history: &Path, policies: &[Policy]) -> R
     Ok(())
 }
 
-/// What the library is given.
-pub(crate) fn parts(
-    access_log: Option<logs::AccessLog>,
-    shutdown: &Shutdown,
-) -> Result<Parts, Failure> {
+/// What the library is given where nothing is served.
+fn parts() -> Result<Parts, Failure> {
     Ok(Parts {
         metrics: Metrics::new("github-events")
             .map_err(|error| Failure::start("metrics").because(error))?,
-        access_log,
-        shutdown: shutdown.clone(),
+        access_log: None,
+        shutdown: Shutdown::new(),
         clock: Arc::new(SystemClock),
     })
 }

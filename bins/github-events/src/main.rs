@@ -6,63 +6,56 @@ mod commands;
 use std::process::ExitCode;
 
 use arguments::{Arguments, Command};
-use events_stats::config::{Exposure, SPEC, reference};
-use events_stats::{Config, Monitor, Server};
-use service_runtime::config::{load, print_config};
-use service_runtime::{Failure, Shutdown, exit, logs};
+use events_stats::config::Exposure;
+use events_stats::{Config, Monitor, Parts, Server};
+use service_runtime::program::{Asked, Process};
+use service_runtime::{Failure, exit};
 
 fn main() -> ExitCode {
     exit::run("github-events", || {
         let mut arguments: Arguments = exit::parse_arguments()?;
-        if arguments.print_config_docs {
-            let page =
-                reference().map_err(|error| Failure::start("configuration page").because(error))?;
-            print!("{page}");
-            return Ok(());
-        }
         let compared = match &arguments.command {
             Some(Command::Simulate { .. }) => arguments.compared()?,
             _ => Vec::new(),
         };
-        let flags = arguments.flags();
-        let loaded = load::<Config>(&SPEC, arguments.config.as_deref(), flags)?;
-        let exposure = loaded.value.check();
-        let exposure = exposure.map_err(|error| Failure::usage("configuration").because(error))?;
-        if arguments.print_config {
-            print!("{}", print_config(&SPEC, &loaded));
-        }
-        if arguments.print_config || arguments.check_config {
+        let flags: Vec<_> = arguments.flags().collect();
+        let Asked::Run(config, _source) = arguments.configuration.read::<Config>(flags)? else {
             return Ok(());
-        }
+        };
         let runtime = exit::runtime()?;
         match arguments.command.unwrap_or(Command::Serve) {
-            Command::Serve => runtime.block_on(serve(loaded.value, exposure)),
-            Command::Simulate { history } => commands::compare(&loaded.value, &history, &compared),
-            command => runtime.block_on(commands::act(&loaded.value, command)),
+            Command::Serve => runtime.block_on(serve(config)),
+            Command::Simulate { history } => commands::compare(&config, &history, &compared),
+            command => runtime.block_on(commands::act(&config, command)),
         }
     })
 }
 
-async fn serve(config: Config, exposure: Exposure) -> Result<(), Failure> {
-    let logs = logs::start(config.log.format, &config.log.level)
-        .map_err(|error| Failure::usage("log.level").because(error))?;
-    let shutdown = Shutdown::new();
-    let monitor = Monitor::new(
-        &config,
-        commands::parts(Some(logs.access_log()), &shutdown)?,
-    )
-    .await?;
+async fn serve(config: Config) -> Result<(), Failure> {
+    let process = Process::begin("github-events", &config.log, &config.telemetry)?;
+    let given = process.parts();
+    let parts = Parts {
+        metrics: given.metrics,
+        access_log: given.access_log,
+        shutdown: process.shutdown.clone(),
+        clock: given.clock,
+    };
+    let monitor = Monitor::new(&config, parts).await?;
+    if let Some(traces) = &process.traces {
+        monitor.trace_to(traces.clone());
+    }
     let server = Server::bind(&config, monitor)?;
-    shutdown
+    process
+        .shutdown
         .follow_signals()
         .map_err(|error| Failure::start("signals").because(error))?;
-    if exposure == Exposure::Loopback {
+    if config.exposure() == Exposure::Loopback {
         tracing::info!(
             "no API_KEYS are set: only this machine is listened to, and everybody on it is let in"
         );
     }
     tracing::info!(address = %server.address(), upstream = config.upstream, "listening");
-    let report = server.run(shutdown).await;
+    let report = server.run(process.shutdown.clone()).await;
     tracing::info!(
         finished = report.finished,
         aborted = report.aborted,

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use service_runtime::Secret;
-use service_runtime::config::{Alias, Spec};
-use service_runtime::settings::{ClientSettings, ListenerSettings, LogSettings};
+use service_runtime::config::{Alias, ReferenceError, Spec};
+use service_runtime::program::Configuration;
+use service_runtime::settings::{ClientSettings, ListenerSettings, LogSettings, TelemetrySettings};
 
 use crate::policy::{Allowance, Policy};
 use crate::window::Extent;
@@ -14,9 +15,10 @@ use crate::window::Extent;
 mod check;
 mod docs;
 
-pub use check::{ConfigProblem, Exposure};
+pub use check::Exposure;
 pub(crate) use check::{MOST_DAYS, MOST_EVENTS};
 pub use docs::reference;
+pub use service_runtime::settings::SettingProblem as ConfigProblem;
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -40,6 +42,7 @@ pub struct Config {
     pub log: LogSettings,
     pub upstream_http: ClientSettings,
     pub limits: ListenerSettings,
+    pub telemetry: TelemetrySettings,
     pub max_request_body_bytes: usize,
 }
 
@@ -101,6 +104,7 @@ impl Default for Config {
             log: LogSettings::default(),
             upstream_http: ClientSettings::default(),
             limits: ListenerSettings::default(),
+            telemetry: TelemetrySettings::default(),
             max_request_body_bytes: 1 << 20,
         }
     }
@@ -189,6 +193,18 @@ impl PollingConfig {
     }
 }
 
+impl Configuration for Config {
+    const SPEC: Spec<'static> = SPEC;
+
+    fn check(&self) -> Result<(), ConfigProblem> {
+        Self::check(self)
+    }
+
+    fn reference() -> Result<String, ReferenceError> {
+        docs::reference()
+    }
+}
+
 /// Prefix, kept names and secrets.
 pub const SPEC: Spec<'static> = Spec {
     prefix: "GITHUB_EVENTS_",
@@ -213,6 +229,7 @@ pub const SPEC: Spec<'static> = Spec {
         Alias::text("POLL_INTERVAL", "polling.fixed_interval_seconds"),
         Alias::text("DATABASE_URL", "database.url"),
         Alias::text("RETENTION_DAYS", "database.retention_days"),
+        Alias::text("OTEL_EXPORTER_OTLP_ENDPOINT", "telemetry.otlp_endpoint"),
     ],
     secrets: &[
         "token",

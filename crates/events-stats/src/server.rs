@@ -10,6 +10,9 @@ use service_runtime::{Drain, DrainReport, Failure, Shutdown};
 use crate::config::Config;
 use crate::service::Monitor;
 
+/// How long the last traces and metrics may take.
+const FLUSH_LIMIT: Duration = Duration::from_secs(5);
+
 /// A monitor whose socket is bound, ready to serve.
 #[derive(Debug)]
 pub struct Server {
@@ -54,13 +57,14 @@ impl Server {
             grace: self.grace,
             limit: self.limit,
         };
-        let monitor = self.monitor;
+        let monitor = self.monitor.clone();
         let store = monitor.store().clone();
         let service = move |_peer| monitor.service();
         let report = serve(vec![self.listener], service, self.limits, drain).await;
         // Ends at once: it was asked to when the drain began.
         let _ = watching.await;
         store.close().await;
+        self.monitor.flush_telemetry(FLUSH_LIMIT).await;
         report
     }
 }

@@ -15,6 +15,7 @@ use github_upstream::{BaseUrl, BaseUrlError, Upstream, UpstreamOptions, WallCloc
 use http::uri::PathAndQuery;
 use http::{Request, Response, Uri};
 use hyper::body::Incoming;
+use service_runtime::export::{self, Traces};
 use service_runtime::front::{Front, PlacedBody};
 use service_runtime::logs::AccessLog;
 use service_runtime::{Clock, Failure, Metrics, Readiness, Secret, Shutdown};
@@ -408,6 +409,17 @@ impl Monitor {
     /// Makes the poller look at the clock again, for clocks that are moved by hand.
     pub fn wake(&self) {
         self.shared.wake();
+    }
+
+    /// Sends a span for every request.
+    pub fn trace_to(&self, traces: Traces) {
+        self.shared.front.trace_to(traces);
+    }
+
+    /// Sends what traces and metrics are waiting, where they are sent at all.
+    pub(crate) async fn flush_telemetry(&self, limit: Duration) {
+        let traces = self.shared.front.traces().cloned();
+        export::flush(self.shared.metrics.clone(), traces, limit).await;
     }
 
     /// The service for one connection.

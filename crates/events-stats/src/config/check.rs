@@ -1,20 +1,11 @@
 //! What the types of the settings cannot say.
 
 use service_runtime::config::Setting;
+use service_runtime::settings::{YEAR_SECONDS, at_least_one, at_most_a_year, base_url};
 
-use super::Config;
+use super::{Config, ConfigProblem};
 use crate::auth::ApiKeys;
 use crate::name::FullName;
-
-/// A setting that contradicts another, or that only the monitor can judge.
-#[derive(Debug, thiserror::Error)]
-#[error("{key}: {problem}")]
-pub struct ConfigProblem {
-    /// The key, as in the file.
-    pub key: &'static str,
-    /// What is wrong with its value.
-    pub problem: &'static str,
-}
 
 /// Who can reach the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,10 +14,9 @@ pub enum Exposure {
     Keys,
     /// Every program of this machine: there are no keys, and only loopback is listened on.
     Loopback,
+    /// Whoever reaches the address. The program refuses to start.
+    Everybody,
 }
-
-/// No time is longer: added to the present, a larger one would overflow the clock.
-const LONGEST_SECONDS: f64 = 10.0 * 31_536_000.0;
 
 /// GitHub keeps 30 days; what is kept here may reach back ten years.
 pub(crate) const MOST_DAYS: u32 = 3_650;
@@ -35,15 +25,28 @@ pub(crate) const MOST_DAYS: u32 = 3_650;
 pub(crate) const MOST_EVENTS: usize = 100_000;
 
 fn problem<T>(key: &'static str, problem: &'static str) -> Result<T, ConfigProblem> {
-    Err(ConfigProblem { key, problem })
+    Err(ConfigProblem::new(key, problem))
 }
 
 impl Config {
-    /// Checks what the types cannot say, and who will be able to reach the data.
+    /// Who can reach the data.
+    pub fn exposure(&self) -> Exposure {
+        match ApiKeys::parse(self.api_keys.expose()) {
+            Some(_) => Exposure::Keys,
+            None if self.host.is_loopback() => Exposure::Loopback,
+            None => Exposure::Everybody,
+        }
+    }
+
+    /// Checks what the types cannot say.
     ///
     /// # Errors
     /// The first contradiction, naming the key.
-    pub fn check(&self) -> Result<Exposure, ConfigProblem> {
+    pub fn check(&self) -> Result<(), ConfigProblem> {
+        base_url("upstream", &self.upstream)?;
+        self.upstream_http.check()?;
+        self.limits.check()?;
+        self.telemetry.check()?;
         self.check_bounds()?;
         self.check_times()?;
         for name in &self.repositories {
@@ -66,12 +69,9 @@ impl Config {
                 "must not be shorter than window.days: the statistics would count what is gone",
             );
         }
-        if ApiKeys::parse(self.api_keys.expose()).is_some() {
-            return Ok(Exposure::Keys);
-        }
-        match self.host.is_loopback() {
-            true => Ok(Exposure::Loopback),
-            false => problem(
+        match self.exposure() {
+            Exposure::Keys | Exposure::Loopback => Ok(()),
+            Exposure::Everybody => problem(
                 "host",
                 "without api_keys (API_KEYS) everybody who reaches this address could read and change everything: \
                  set keys, or listen on 127.0.0.1",
@@ -92,15 +92,7 @@ impl Config {
             ("stream.replay_messages", self.stream.replay_messages as u64),
             ("stream.heartbeat_seconds", self.stream.heartbeat_seconds),
         ];
-        let of_all_services = self.upstream_http.positive();
-        let mut positive = positive
-            .into_iter()
-            .chain(of_all_services)
-            .chain(self.limits.positive());
-        match positive.find(|(_, value)| *value == 0) {
-            Some((key, _)) => problem(key, "must be at least 1"),
-            None => Ok(()),
-        }
+        at_least_one(&positive)
     }
 
     fn check_times(&self) -> Result<(), ConfigProblem> {
@@ -116,39 +108,19 @@ impl Config {
             ),
             ("polling.max_interval_seconds", polling.max_interval_seconds),
         ];
+        #[expect(clippy::cast_precision_loss, reason = "a year has few seconds")]
+        let longest = YEAR_SECONDS as f64;
         if let Some((key, _)) = times
             .iter()
-            .find(|(_, value)| !(1.0..=LONGEST_SECONDS).contains(value))
+            .find(|(_, value)| !(1.0..=longest).contains(value))
         {
-            return problem(key, "must be from 1 to ten years");
+            return problem(key, "must be from 1 to a year");
         }
-        #[expect(clippy::cast_precision_loss, reason = "compared with ten years")]
-        let too_long = |seconds: u64| seconds as f64 > LONGEST_SECONDS;
-        let waits = [
+        at_most_a_year(&[
             ("drain_seconds", self.drain_seconds),
             ("drain_grace_seconds", self.drain_grace_seconds),
             ("stream.heartbeat_seconds", self.stream.heartbeat_seconds),
-            (
-                "upstream_http.connect_timeout_seconds",
-                self.upstream_http.connect_timeout_seconds,
-            ),
-            (
-                "upstream_http.response_timeout_seconds",
-                self.upstream_http.response_timeout_seconds,
-            ),
-            (
-                "upstream_http.body_idle_timeout_seconds",
-                self.upstream_http.body_idle_timeout_seconds,
-            ),
-            (
-                "limits.header_read_timeout_seconds",
-                self.limits.header_read_timeout_seconds,
-            ),
-        ];
-        match waits.iter().find(|(_, seconds)| too_long(*seconds)) {
-            Some((key, _)) => problem(key, "must be at most ten years"),
-            None => Ok(()),
-        }
+        ])
     }
 }
 
@@ -219,13 +191,15 @@ mod tests {
         assert_eq!(config.polling.fixed_interval_seconds, 120.0);
         assert_eq!(config.database.url(), "postgres://u:p@h/d");
         assert_eq!(config.database.retention_days, 30);
-        assert_eq!(config.check().unwrap(), Exposure::Keys);
+        config.check().unwrap();
+        assert_eq!(config.exposure(), Exposure::Keys);
     }
 
     #[test]
     fn defaults_are_those_of_the_contract() {
         let config = of(&[]);
-        assert_eq!(config.check().unwrap(), Exposure::Loopback);
+        config.check().unwrap();
+        assert_eq!(config.exposure(), Exposure::Loopback);
         assert_eq!((config.port, config.max_active), (8000, 5));
         assert_eq!((config.window.days, config.window.events), (7, 500));
         assert_eq!(config.polling.policy, Policy::Sqrt);
@@ -241,10 +215,9 @@ mod tests {
         assert!(error.problem.contains("API_KEYS"), "{error}");
         let empty = of(&[("API_HOST", "0.0.0.0"), ("API_KEYS", " , ")]);
         assert_eq!(empty.check().unwrap_err().key, "host");
-        assert_eq!(
-            of(&[("API_HOST", "::1")]).check().unwrap(),
-            Exposure::Loopback
-        );
+        let local = of(&[("API_HOST", "::1")]);
+        local.check().unwrap();
+        assert_eq!(local.exposure(), Exposure::Loopback);
     }
 
     #[test]
