@@ -210,11 +210,12 @@ impl Store {
                 })
         };
         let writer = open(1).await?;
-        let migrated = sqlx::migrate!("migrations/sqlite").run(&writer).await;
-        migrated.map_err(|source| StoreError::Migrate {
-            at: at.clone(),
-            source,
-        })?;
+        migrate_file(&writer)
+            .await
+            .map_err(|source| StoreError::Migrate {
+                at: at.clone(),
+                source,
+            })?;
         let readers = open(options.max_connections.saturating_sub(1).max(1)).await?;
         Ok(Self {
             pool: Pool::Sqlite(Files {
@@ -274,6 +275,16 @@ impl Store {
             Pool::Postgres(pool) => pool.close().await,
         }
     }
+}
+
+/// One process at a time: in a file, migrations have no lock of their own.
+async fn migrate_file(writer: &SqlitePool) -> Result<(), MigrateError> {
+    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+    sqlx::migrate!("migrations/sqlite")
+        .run(&mut *transaction)
+        .await?;
+    transaction.commit().await?;
+    Ok(())
 }
 
 /// Statements that may run in a transaction of either database, with values in the order of `$1`, `$2`, ...

@@ -181,6 +181,18 @@ async fn what_cannot_be_opened_says_why() {
 }
 
 #[tokio::test]
+async fn a_new_database_may_be_opened_by_several_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.db");
+    let address = path.to_str().unwrap();
+    // Each has a thread of its own.
+    let opening = (0..6).map(|_| Store::open(address, StoreOptions::default()));
+    for opened in futures_util::future::join_all(opening).await {
+        opened.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn everything_is_there_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("events.db");
