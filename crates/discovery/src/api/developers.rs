@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::page::{Asked, Page, size};
 use super::query::{Links, Query, Relations};
-use super::relations::{Reader, Relation, SyncBody, gaps, sync, text};
+use super::relations::{Reader, Relation, RelationBody, SyncBody, gaps, sync, text};
 use super::{Outcome, Served, Shared, answer};
 use crate::filter::{DEVELOPERS, Filter};
 use crate::identity::Resource;
@@ -37,16 +37,16 @@ pub(super) struct DeveloperBody {
     public_gists: Option<i64>,
     public_repos: Option<i64>,
     #[serde(skip_serializing_if = "Relation::is_left_out")]
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<RelationBody>)]
     followers: Relation,
     #[serde(skip_serializing_if = "Relation::is_left_out")]
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<RelationBody>)]
     following: Relation,
     #[serde(skip_serializing_if = "Relation::is_left_out")]
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<RelationBody>)]
     starred_repositories: Relation,
     #[serde(skip_serializing_if = "Relation::is_left_out")]
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<RelationBody>)]
     repositories: Relation,
     sync: SyncBody,
 }

@@ -258,7 +258,7 @@ pub(super) async fn swagger_file(Path(file): Path<String>) -> Response<Body> {
 pub(super) const STYLE: &str = include_str!("pages/style.css");
 
 fn print(api: &Value) -> String {
-    let info = escaped(api["info"]["description"].as_str().unwrap_or_default());
+    let info = prose(&api["info"]["description"]);
     let mut page = format!(
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>\
          <title>github-discovery: interface</title><style>{STYLE}</style><main><h1>github-discovery</h1><p>{info}</p>\
@@ -275,21 +275,33 @@ fn print(api: &Value) -> String {
 }
 
 fn print_operation(page: &mut String, method: &str, path: &str, operation: &Value) {
-    let text = |value: &Value| escaped(value.as_str().unwrap_or_default());
     let (method, path) = (method.to_ascii_uppercase(), escaped(path));
-    let summary = text(&operation["summary"]);
+    let summary = prose(&operation["summary"]);
     // Writing to a string cannot fail.
     let _ = write!(
         page,
         "<section><h2><code>{method} {path}</code></h2><p>{summary}</p>"
     );
     let parameters = operation["parameters"].as_array().into_iter().flatten();
-    let parameters = parameters.map(|value| (text(&value["name"]), text(&value["description"])));
+    let parameters = parameters.map(|value| (prose(&value["name"]), prose(&value["description"])));
     rows(page, "Parameters", parameters.collect());
     let answers = operation["responses"].as_object().into_iter().flatten();
-    let answers = answers.map(|(status, value)| (escaped(status), text(&value["description"])));
+    let answers = answers.map(|(status, value)| (escaped(status), prose(&value["description"])));
     rows(page, "Answers", answers.collect());
     page.push_str("</section>");
+}
+
+/// What stands between backticks is code.
+fn prose(text: &Value) -> String {
+    let mut html = String::new();
+    for (at, part) in text.as_str().unwrap_or_default().split('`').enumerate() {
+        let part = escaped(part);
+        html += &match at % 2 {
+            0 => part,
+            _ => format!("<code>{part}</code>"),
+        };
+    }
+    html
 }
 
 fn rows(page: &mut String, title: &str, rows: Vec<(String, String)>) {
@@ -303,7 +315,7 @@ fn rows(page: &mut String, title: &str, rows: Vec<(String, String)>) {
     }
     let _ = write!(page, "<table><thead><tr><th colspan=2>{title}</thead>");
     for (name, what) in rows {
-        let _ = write!(page, "<tr><th><code>{name}</code><td>{what}");
+        let _ = write!(page, "<tr><th class=name><code>{name}</code><td>{what}");
     }
     page.push_str(if long {
         "</table></details>"

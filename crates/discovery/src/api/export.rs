@@ -52,7 +52,7 @@ impl Format {
 #[utoipa::path(get, path = "/github/export", tag = "graph", params(
     ("format" = Option<String>, Query, description = "`jsonl` (the default), `csv` (edges) or `graphml`"),
 ), responses(
-    (status = 200, description = "A stream", body = String, content_type = "application/x-ndjson"),
+    (status = 200, description = "A stream", content((String = "application/x-ndjson"), (String = "text/csv"), (String = "application/xml"))),
     (status = 400, description = "No such format"),
 ))]
 pub(super) async fn export(State(shared): Served, RawQuery(query): RawQuery) -> Response<Body> {

@@ -24,6 +24,18 @@ pub(super) enum Relation {
     },
 }
 
+/// As [`Relation`] is written.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Relation)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "describes what is serialised by hand")]
+pub(super) enum RelationBody {
+    /// Hyperlinks.
+    Full(Vec<String>),
+    /// With `relations=count`.
+    Count(i64),
+}
+
 impl Relation {
     pub(super) const fn is_left_out(&self) -> bool {
         matches!(self, Self::LeftOut)

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::page::{Asked, Page, size};
 use super::query::{Links, Query, Relations};
-use super::relations::{Reader, Relation, SyncBody, gaps, sync, text};
+use super::relations::{Reader, Relation, RelationBody, SyncBody, gaps, sync, text};
 use super::{Outcome, Served, Shared, answer};
 use crate::filter::{Filter, REPOSITORIES};
 use crate::identity::Resource;
@@ -42,7 +42,7 @@ pub(super) struct RepositoryBody {
     archived: Option<bool>,
     disabled: Option<bool>,
     #[serde(skip_serializing_if = "Relation::is_left_out")]
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<RelationBody>)]
     stargazers: Relation,
     stargazers_count: Option<i64>,
     /// `null` until the repository itself was fetched: lists do not tell it.

@@ -10,6 +10,8 @@ use crate::store::{
     Anchor, DeveloperDetail, DeveloperRecord, EdgeKind, PassEnd, Rate, RepositoryRecord, RunEnd,
 };
 
+mod socket;
+
 struct Rig {
     api: Api,
     database: Database,
