@@ -23,9 +23,15 @@ const PAGES: [(&str, &str); 9] = [
     ("page 1,000", "/github/developers/?page=1000"),
     ("the middle page", "/github/developers/?page=MIDDLE"),
     ("last page", "/github/developers/?page=last"),
-    ("relations=count", "/github/developers/?page=2&relations=count"),
+    (
+        "relations=count",
+        "/github/developers/?page=2&relations=count",
+    ),
     ("login=", "/github/developers/?login=dev4711"),
-    ("followers_count__gte=, first", "/github/developers/?followers_count__gte=990"),
+    (
+        "followers_count__gte=, first",
+        "/github/developers/?followers_count__gte=990",
+    ),
     ("repositories", "/github/repositories/"),
 ];
 
@@ -34,7 +40,13 @@ async fn main() -> Fallible<()> {
     let effort = Effort::from_arguments();
     let developers = effort.choose(20_000_i64, 1_000_000);
     let rounds = effort.choose(10, 60);
-    let mut table = Table::new(["page", "SQLite, median", "p99", "PostgreSQL, median", "p99 "]);
+    let mut table = Table::new([
+        "page",
+        "SQLite, median",
+        "p99",
+        "PostgreSQL, median",
+        "p99 ",
+    ]);
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("discovery.db");
     let sqlite = path.display().to_string();
@@ -63,7 +75,10 @@ async fn main() -> Fallible<()> {
             shown(other.p99()),
         ]);
     }
-    println!("{developers} developers, {}, {rounds} rounds\n\n{table}", machine());
+    println!(
+        "{developers} developers, {}, {rounds} rounds\n\n{table}",
+        machine()
+    );
     Ok(())
 }
 
@@ -71,7 +86,9 @@ async fn main() -> Fallible<()> {
 fn statements(developers: i64, end: &[&str]) -> Vec<String> {
     let repositories = developers / 2;
     let numbers = |count: i64| {
-        format!("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) ")
+        format!(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) "
+        )
     };
     let edges = |kind: i64, each: i64, targets: i64| {
         format!(
@@ -106,8 +123,10 @@ fn statements(developers: i64, end: &[&str]) -> Vec<String> {
         edges(1, 9, developers),
         edges(2, 1, repositories),
         hot,
-        "CREATE INDEX edges_open_from ON edges (kind, from_id, to_id) WHERE closed_at IS NULL".to_owned(),
-        "CREATE INDEX edges_open_to ON edges (kind, to_id, from_id) WHERE closed_at IS NULL".to_owned(),
+        "CREATE INDEX edges_open_from ON edges (kind, from_id, to_id) WHERE closed_at IS NULL"
+            .to_owned(),
+        "CREATE INDEX edges_open_to ON edges (kind, to_id, from_id) WHERE closed_at IS NULL"
+            .to_owned(),
         format!("UPDATE counters SET value = {developers} WHERE name = 'developers'"),
         format!("UPDATE counters SET value = {repositories} WHERE name = 'repositories'"),
     ];
@@ -138,7 +157,10 @@ async fn measure(url: &str, developers: i64, rounds: usize) -> Fallible<Vec<Late
             let status = answer.status();
             let body = answer.into_body().collect().await?.to_bytes();
             times.record(started.elapsed());
-            let items = body.windows(10).filter(|part| *part == b"\"last_full").count();
+            let items = body
+                .windows(10)
+                .filter(|part| *part == b"\"last_full")
+                .count();
             if status != 200 || items == 0 {
                 return Err(format!("{name}: {status}, {items} items").into());
             }
