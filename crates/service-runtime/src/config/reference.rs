@@ -45,7 +45,7 @@ pub enum ReferenceError {
 /// The whole page: how settings reach `program`, and the table of all keys in the order of `docs`, section by section.
 ///
 /// # Errors
-/// As [`reference`].
+/// As [`reference()`].
 pub fn reference_page<T>(
     program: &str,
     spec: &Spec<'_>,
