@@ -2,30 +2,14 @@
 
 use tokio::process::Child;
 
-use crate::rig::{Rig, count, until};
-
-/// Whom to sync: enough that every worker is killed with work in its hands.
-async fn logins(rig: &Rig) -> Vec<String> {
-    let request = http::Request::get("/users?per_page=100")
-        .header("user-agent", "drill")
-        .header("authorization", format!("Bearer {}", rig.token))
-        .body(bytes::Bytes::new())
-        .unwrap();
-    let answer = rig.sim.ask(&request);
-    let users: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
-    let users = users.as_array().unwrap().iter();
-    users
-        .map(|user| user["login"].as_str().unwrap().to_owned())
-        .collect()
-}
+use crate::rig::{PEOPLE, Rig, count, until};
 
 /// Kills one worker after the other until so many have died, then lets the rest finish.
 async fn drill(rig: &Rig, database: &str, workers: usize, deaths: u32) -> usize {
-    let logins = logins(rig).await;
     let mut seed = vec!["seed"];
-    seed.extend(logins.iter().map(String::as_str));
+    seed.extend(PEOPLE);
     let ids = rig.said(database, &seed).await;
-    assert_eq!(ids.lines().count(), logins.len());
+    assert_eq!(ids.lines().count(), PEOPLE.len());
     // The same again is the same.
     assert_eq!(rig.said(database, &seed).await, ids);
 
@@ -37,7 +21,7 @@ async fn drill(rig: &Rig, database: &str, workers: usize, deaths: u32) -> usize 
             .wrapping_add(1);
         // A moment of another process: no clock of ours decides it.
         let asked = rig.sim.counters().total;
-        let more = 5 + chance % 30;
+        let more = 3 + chance % 10;
         until("the workers have got on", async || {
             rig.sim.counters().total >= asked + more || idle(rig, database).await
         })
@@ -47,7 +31,7 @@ async fn drill(rig: &Rig, database: &str, workers: usize, deaths: u32) -> usize 
         alive[victim] = rig.worker(database);
     }
     until("every task has ended", async || idle(rig, database).await).await;
-    logins.len()
+    PEOPLE.len()
 }
 
 async fn idle(rig: &Rig, database: &str) -> bool {
@@ -69,8 +53,8 @@ async fn check(rig: &Rig, database: &str, tasks: usize) {
     }
     // As one worker that nobody kills would have it.
     let calm = rig.file("calm.db");
-    for login in logins(rig).await {
-        rig.said(&calm, &["sync", "user", &login]).await;
+    for login in PEOPLE {
+        rig.said(&calm, &["sync", "user", login]).await;
     }
     let (found, expected) = (rig.edges(database).await, rig.edges(&calm).await);
     assert_eq!(found.len(), expected.len());

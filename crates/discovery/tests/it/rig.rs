@@ -5,7 +5,7 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use github_sim::{Scale, SimClock, Simulator};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
@@ -19,14 +19,14 @@ pub(crate) struct Rig {
 impl Rig {
     pub(crate) async fn start() -> Self {
         let sim = Simulator::builder()
-            .scale(Scale::Small)
+            .scale(Scale::Empty)
             .clock(SimClock::real())
             .start()
             .await
             .unwrap();
-        // One who sees what everybody sees.
-        sim.change(json!({"change": "add_user", "login": "crawler"}))
-            .unwrap();
+        for change in world() {
+            sim.change(change).unwrap();
+        }
         let token = sim.user_token("crawler");
         let folder = tempfile::tempdir().unwrap();
         Self { sim, token, folder }
@@ -89,6 +89,28 @@ impl Rig {
         lines.sort();
         lines
     }
+}
+
+/// Who is there, besides one who crawls and sees what everybody sees.
+pub(crate) const PEOPLE: [&str; 10] = [
+    "octocat", "hubot", "monalisa", "ada", "grace", "linus", "dennis", "ken", "barbara", "edsger",
+];
+
+fn world() -> Vec<Value> {
+    let mut changes = vec![json!({"change": "add_user", "login": "crawler"})];
+    for login in PEOPLE {
+        changes.push(json!({"change": "add_user", "login": login}));
+        changes.push(json!({"change": "add_repository", "repo": format!("{login}/one")}));
+    }
+    for (at, login) in PEOPLE.iter().enumerate() {
+        for step in 1..5 {
+            let other = PEOPLE[(at + step) % PEOPLE.len()];
+            changes.push(json!({"change": "follow", "login": login, "target": other}));
+            let repo = format!("{other}/one");
+            changes.push(json!({"change": "star", "login": login, "repo": repo}));
+        }
+    }
+    changes
 }
 
 pub(crate) fn count(status: &str, name: &str) -> i64 {
