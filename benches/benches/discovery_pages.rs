@@ -123,9 +123,9 @@ fn statements(developers: i64, end: &[&str]) -> Vec<String> {
         edges(1, 9, developers),
         edges(2, 1, repositories),
         hot,
-        "CREATE INDEX edges_open_from ON edges (kind, from_id, to_id) WHERE closed_at IS NULL"
+        "CREATE INDEX edges_open_from ON edges (kind, from_id, to_id, closed_at) WHERE closed_at IS NULL"
             .to_owned(),
-        "CREATE INDEX edges_open_to ON edges (kind, to_id, from_id) WHERE closed_at IS NULL"
+        "CREATE INDEX edges_open_to ON edges (kind, to_id, from_id, closed_at) WHERE closed_at IS NULL"
             .to_owned(),
         format!("UPDATE counters SET value = {developers} WHERE name = 'developers'"),
         format!("UPDATE counters SET value = {repositories} WHERE name = 'repositories'"),

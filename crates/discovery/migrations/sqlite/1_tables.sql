@@ -83,9 +83,9 @@ CREATE TABLE edges (
     seen      BIGINT NOT NULL,
     PRIMARY KEY (kind, from_id, to_id)
 ) WITHOUT ROWID;
--- Both directions of what is there now are answered from an index alone.
-CREATE INDEX edges_open_from ON edges (kind, from_id, to_id) WHERE closed_at IS NULL;
-CREATE INDEX edges_open_to ON edges (kind, to_id, from_id) WHERE closed_at IS NULL;
+-- Both directions of what is there now are answered from an index alone; SQLite wants the column of the condition in it.
+CREATE INDEX edges_open_from ON edges (kind, from_id, to_id, closed_at) WHERE closed_at IS NULL;
+CREATE INDEX edges_open_to ON edges (kind, to_id, from_id, closed_at) WHERE closed_at IS NULL;
 
 -- subject: developer or repository; relation: which of its lists can never match the reported count, and why
 CREATE TABLE gaps (
