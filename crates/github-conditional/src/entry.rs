@@ -24,6 +24,7 @@ mod account;
 mod codec;
 mod confirmation;
 mod dictionary;
+mod kept;
 mod representation;
 mod revocations;
 mod views;

@@ -6,7 +6,7 @@
 //! The formula is not documented by GitHub; [`confidence`](crate::confidence) verifies it on every 200.
 
 use github_headers::{EntityTag, GithubMedia, MediaType};
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE, VARY};
+use http::header::{ACCEPT, AUTHORIZATION, COOKIE, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sha2::{Digest, Sha256};
 
@@ -22,10 +22,9 @@ pub(crate) enum Rule {
 }
 
 impl Rule {
-    /// The rule for an answer with these headers; `None` where no formula is known (raw contents, HTML, ...).
-    pub(crate) fn of(response_headers: &HeaderMap) -> Option<Self> {
-        let value = response_headers.get(CONTENT_TYPE)?;
-        let media = MediaType::parse(value).ok()?;
+    /// The rule for an answer of this `Content-Type`; `None` where no formula is known (raw contents, HTML, ...).
+    pub(crate) fn of(content_type: Option<&HeaderValue>) -> Option<Self> {
+        let media = MediaType::parse(content_type?).ok()?;
         if media.is_json() {
             return Some(Self::Json);
         }

@@ -63,10 +63,9 @@ impl<'a> Writer<'a> {
         self.raw(bytes);
     }
 
-    pub(crate) fn headers(&mut self, headers: Option<&HeaderMap>) {
-        let count = headers.map_or(0, HeaderMap::len);
-        self.u16(u16::try_from(count).unwrap_or(u16::MAX));
-        for (name, value) in headers.into_iter().flatten() {
+    pub(crate) fn headers(&mut self, headers: &HeaderMap) {
+        self.u16(u16::try_from(headers.len()).unwrap_or(u16::MAX));
+        for (name, value) in headers {
             self.short(name.as_str().as_bytes());
             self.long(value.as_bytes());
         }

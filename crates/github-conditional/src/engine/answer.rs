@@ -173,19 +173,18 @@ impl Client<'_> {
         }
         let mut answer = match self
             .conditions
-            .transfer(tag.as_ref(), representation.headers())
+            .transfer(tag.as_ref(), representation.last_modified())
         {
             Transfer::NotModified => {
                 // As GitHub's own 304, but Link may have grown, and a 304 is the only way to tell the client.
-                for name in &ON_NOT_MODIFIED {
-                    fill_in_one(&mut headers, representation.headers(), name);
-                }
+                let stored = representation.headers();
+                stored.fill_in_only(&ON_NOT_MODIFIED, &mut headers);
                 answer(StatusCode::NOT_MODIFIED, headers, ConditionalBody::empty())
             }
             Transfer::Full => {
-                fill_in(&mut headers, representation.headers());
+                representation.headers().fill_in(&mut headers);
                 if let Some(own) = confirmation.caller_headers() {
-                    fill_in(&mut headers, own);
+                    own.fill_in(&mut headers);
                 }
                 let body = self.body_of(ConditionalBody::stored(representation), &mut headers);
                 answer(representation.status(), headers, body)
@@ -257,7 +256,8 @@ impl Client<'_> {
             .headers
             .get(ETAG)
             .and_then(|value| EntityTag::parse(value).ok());
-        self.conditions.transfer(tag.as_ref(), &head.headers) == Transfer::NotModified
+        let modified = head.headers.get(LAST_MODIFIED);
+        self.conditions.transfer(tag.as_ref(), modified) == Transfer::NotModified
     }
 
     fn not_modified<B>(&self, mut headers: HeaderMap) -> Answer<B> {
@@ -355,22 +355,6 @@ const ON_NOT_MODIFIED: [HeaderName; 8] = [
     VARY,
     X_POLL_INTERVAL,
 ];
-
-/// Adds the headers that are not there yet; all lines of one name stay together.
-fn fill_in(headers: &mut HeaderMap, more: &HeaderMap) {
-    headers.reserve(more.len() + 2);
-    for name in more.keys() {
-        fill_in_one(headers, more, name);
-    }
-}
-
-fn fill_in_one(headers: &mut HeaderMap, more: &HeaderMap, name: &HeaderName) {
-    if !headers.contains_key(name) {
-        for value in more.get_all(name) {
-            headers.append(name.clone(), value.clone());
-        }
-    }
-}
 
 pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()

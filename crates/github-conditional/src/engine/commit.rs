@@ -7,6 +7,7 @@ use bytes::Bytes;
 use cache_backends::{CacheStore, StoreKey};
 use github_headers::{EntityTag, GithubMedia, Route};
 use http::Uri;
+use http::header::CONTENT_TYPE;
 use sha2::{Digest, Sha256};
 
 use super::Engine;
@@ -53,7 +54,7 @@ impl<St> Commit<St> {
         requested_at: SystemTime,
     ) -> Self {
         let media = salt.media();
-        let rule = Rule::of(&head.headers);
+        let rule = Rule::of(head.headers.get(CONTENT_TYPE));
         let formula = rule.map(|rule| TagHash::begin(salt, Varying::of(&head.headers), rule));
         Self {
             engine,

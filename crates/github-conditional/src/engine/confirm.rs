@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use cache_backends::CacheStore;
-use http::header::CONTENT_TYPE;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::answer::Stored;
@@ -41,7 +41,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
             request.policy.freshness(),
             &sent.uri,
             &headers,
-            Some(representation.headers()),
+            representation.headers().get(&CACHE_CONTROL),
             requested_at,
         );
         let confirmation = match candidate.standing {
@@ -84,7 +84,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
             };
             representation.looked_behind(next_look(&sought, look, requested_at));
             if let Behind::Page(successor) = behind {
-                let stored = representation.headers();
+                let stored = &representation.headers().to_map();
                 let grown = match sought {
                     LastPage::Distant { last, .. } => with_last(stored, &successor, last),
                     LastPage::Full { page, .. } => {

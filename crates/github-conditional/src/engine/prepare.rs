@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use cache_backends::CacheStore;
 use github_headers::EntityTag;
+use http::header::CONTENT_TYPE;
 use http::{Extensions, HeaderMap, Method, Uri};
 
 use super::call::Call;
@@ -90,7 +91,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
             },
             (Ask::Predicted, Some(candidate)) => {
                 let body = &candidate.representation;
-                let rule = Rule::of(body.headers()).unwrap_or(Rule::Json);
+                let rule = Rule::of(body.headers().get(&CONTENT_TYPE)).unwrap_or(Rule::Json);
                 Some(salt.predict(request.class, rule, body.body()))
             }
             (Ask::EmptyList, _) => Some(salt.predict(request.class, Rule::Json, b"[]")),

@@ -152,7 +152,7 @@ impl Entry {
 }
 
 fn body_account(body: &Representation) -> BodyAccount {
-    let content_type = body.headers().get(CONTENT_TYPE);
+    let content_type = body.headers().get(&CONTENT_TYPE);
     BodyAccount {
         digest: short(body.digest()),
         bytes: body.body().len(),

@@ -28,9 +28,10 @@ use std::time::UNIX_EPOCH;
 use bytes::Bytes;
 use cache_backends::Persist;
 use github_headers::EntityTag;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use parking_lot::RwLock;
 
+use super::kept::KeptHeaders;
 use super::representation::Facts;
 use super::revocations::Revocations;
 use super::views::{Confirmations, Difference, View, ViewId, Views};
@@ -148,7 +149,7 @@ impl<'a> Parts<'a> {
             writer.u64(to_nanos(representation.requested_at()));
             let items = representation.items();
             writer.u32(items.map_or(0, |items| items.saturating_add(1)));
-            writer.headers(Some(representation.headers()));
+            writer.headers(&representation.headers().to_map());
         }
     }
 }
@@ -186,7 +187,10 @@ fn write_confirmations(writer: &mut Writer<'_>, state: &State) {
         writer.short(tag.as_ref().map_or(&[][..], HeaderValue::as_bytes));
         writer.u64(to_millis(confirmed.at));
         writer.u64(confirmed.fresh_until.map_or(0, to_millis));
-        writer.headers(confirmed.caller_headers.as_deref());
+        match &confirmed.caller_headers {
+            Some(headers) => writer.headers(&headers.to_map()),
+            None => writer.headers(&HeaderMap::new()),
+        }
     }
 }
 
@@ -236,7 +240,7 @@ fn read_representations(reader: &mut Reader<'_>) -> Option<Vec<Arc<Representatio
             items: reader.u32()?.checked_sub(1),
         };
         let headers = reader.headers()?;
-        let restored = Representation::restore(*digest, body.clone(), headers, facts);
+        let restored = Representation::restore(*digest, body.clone(), &headers, facts);
         representations.push(Arc::new(restored));
     }
     Some(representations)
@@ -291,7 +295,7 @@ fn read_confirmations(reader: &mut Reader<'_>, views: &[View]) -> Option<Confirm
             tag,
             at,
             fresh_until,
-            caller_headers: (!headers.is_empty()).then(|| Box::new(headers)),
+            caller_headers: (!headers.is_empty()).then(|| Box::new(KeptHeaders::new(&headers))),
         };
         let confirmation = Arc::new(Confirmation::new(view, digest, confirmed));
         if confirmations.insert(fingerprint, confirmation).is_some() {

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use github_headers::EntityTag;
 use http::HeaderMap;
 
+use super::kept::KeptHeaders;
 use super::representation::{BodyDigest, caller_headers};
 use super::views::ViewId;
 use super::{from_millis, to_millis};
@@ -20,7 +21,7 @@ pub(crate) struct Confirmed {
     /// Until when the answer may be reused without asking (RFC 9111 §4.2), where that is wanted.
     pub(crate) fresh_until: Option<SystemTime>,
     /// Headers about the caller's credential, from the caller's own answers.
-    pub(crate) caller_headers: Option<Box<HeaderMap>>,
+    pub(crate) caller_headers: Option<Box<KeptHeaders>>,
 }
 
 impl Confirmed {
@@ -49,7 +50,7 @@ pub(crate) struct Confirmation {
     view: ViewId,
     digest: BodyDigest,
     tag: Option<EntityTag>,
-    caller_headers: Option<Box<HeaderMap>>,
+    caller_headers: Option<Box<KeptHeaders>>,
     validated_millis: AtomicU64,
     /// 0 = never fresh without asking.
     fresh_until_millis: AtomicU64,
@@ -83,7 +84,7 @@ impl Confirmation {
         self.tag.as_ref()
     }
 
-    pub(crate) fn caller_headers(&self) -> Option<&HeaderMap> {
+    pub(crate) fn caller_headers(&self) -> Option<&KeptHeaders> {
         self.caller_headers.as_deref()
     }
 

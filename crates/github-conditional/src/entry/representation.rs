@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
 
+use super::kept::KeptHeaders;
 use super::to_millis;
 use crate::policy::pagination::last_named;
 
@@ -58,7 +59,7 @@ pub(crate) enum Sharing {
 pub(crate) struct Representation {
     digest: BodyDigest,
     status: StatusCode,
-    headers: HeaderMap,
+    headers: KeptHeaders,
     body: Bytes,
     sharing: Sharing,
     /// GitHub's spelling of the tag: weak when its front end had compressed the answer.
@@ -131,7 +132,7 @@ impl Representation {
         Self {
             digest,
             status,
-            headers,
+            headers: KeptHeaders::new(&headers),
             body,
             sharing,
             weak,
@@ -148,14 +149,14 @@ impl Representation {
     pub(super) fn restore(
         digest: BodyDigest,
         body: Bytes,
-        headers: HeaderMap,
+        headers: &HeaderMap,
         facts: Facts,
     ) -> Self {
-        let last_page = last_named(&headers);
+        let last_page = last_named(headers);
         Self {
             digest,
             status: facts.status,
-            headers,
+            headers: KeptHeaders::new(headers),
             body,
             sharing: facts.sharing,
             weak: facts.weak,
@@ -176,7 +177,7 @@ impl Representation {
         self.status
     }
 
-    pub(crate) fn headers(&self) -> &HeaderMap {
+    pub(crate) fn headers(&self) -> &KeptHeaders {
         &self.headers
     }
 
@@ -205,7 +206,7 @@ impl Representation {
     }
 
     pub(crate) fn last_modified(&self) -> Option<&HeaderValue> {
-        self.headers.get(header::LAST_MODIFIED)
+        self.headers.get(&header::LAST_MODIFIED)
     }
 
     /// The last page that `Link` names; `u32::MAX` where it cannot be told, `None` where it names no other page.
@@ -242,15 +243,16 @@ impl Representation {
     ///
     /// `Date` alone is no reason: each answer shows the date of its own 304.
     pub(crate) fn refreshed_by(&self, fresh: &HeaderMap) -> Option<HeaderMap> {
+        let stored = self.headers.to_map();
         let differs = |name: &HeaderName| {
             !is_not_stored(name)
                 && name != header::DATE
-                && !fresh.get_all(name).iter().eq(self.headers.get_all(name))
+                && !fresh.get_all(name).iter().eq(stored.get_all(name))
         };
         if !fresh.keys().any(differs) {
             return None;
         }
-        let mut headers = self.headers.clone();
+        let mut headers = stored.clone();
         for name in fresh.keys().filter(|name| !is_not_stored(name)) {
             headers.remove(name);
             for value in fresh.get_all(name) {
@@ -264,21 +266,14 @@ impl Representation {
         let headers = storable_headers(headers);
         let last_page = last_named(&headers);
         Arc::new(Self {
-            headers,
+            headers: KeptHeaders::new(&headers),
             last_page,
             ..self.clone()
         })
     }
 
     pub(crate) fn weight_bytes(&self) -> usize {
-        /// A slot of the header map, a `Bytes` handle, and the struct's own share.
-        const PER_HEADER: usize = 104;
-        let headers: usize = self
-            .headers
-            .iter()
-            .map(|(name, value)| name.as_str().len() + value.len())
-            .sum();
-        size_of::<Self>() + self.body.len() + headers + self.headers.len() * PER_HEADER
+        size_of::<Self>() + self.body.len() + self.headers.weight_bytes()
     }
 }
 
@@ -324,14 +319,14 @@ pub(crate) fn storable_headers(mut headers: HeaderMap) -> HeaderMap {
 }
 
 /// The headers of an answer that describe the caller's credential: shown to this caller again, and to nobody else.
-pub(crate) fn caller_headers(headers: &HeaderMap) -> Option<Box<HeaderMap>> {
+pub(crate) fn caller_headers(headers: &HeaderMap) -> Option<Box<KeptHeaders>> {
     let mut own = HeaderMap::new();
     for name in OF_THE_CALLER {
         if let Some(value) = headers.get(*name) {
             own.insert(HeaderName::from_static(name), value.clone());
         }
     }
-    (!own.is_empty()).then(|| Box::new(own))
+    (!own.is_empty()).then(|| Box::new(KeptHeaders::new(&own)))
 }
 
 /// How many items a list holds; `None` for anything but a JSON array.

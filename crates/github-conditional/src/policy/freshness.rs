@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use http::header::CACHE_CONTROL;
-use http::{HeaderMap, Request, Response, Uri};
+use http::{HeaderMap, HeaderValue, Request, Response, Uri};
 use http_cache_semantics::{CacheOptions, CachePolicy};
 
 use super::before::Freshness;
@@ -15,7 +15,7 @@ pub(crate) fn fresh_until(
     freshness: Freshness,
     uri: &Uri,
     received: &HeaderMap,
-    stored: Option<&HeaderMap>,
+    stored: Option<&HeaderValue>,
     now: SystemTime,
 ) -> Option<SystemTime> {
     if freshness != Freshness::Rfc9111 {
@@ -23,7 +23,7 @@ pub(crate) fn fresh_until(
     }
     let mut headers = received.clone();
     if !headers.contains_key(CACHE_CONTROL)
-        && let Some(value) = stored.and_then(|stored| stored.get(CACHE_CONTROL))
+        && let Some(value) = stored
     {
         headers.insert(CACHE_CONTROL, value.clone());
     }
@@ -45,7 +45,6 @@ pub(crate) fn fresh_until(
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
     use http::header::{AGE, HeaderName};
 
     use super::*;

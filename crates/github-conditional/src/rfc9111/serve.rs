@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use github_headers::EntityTag;
 use http::header::{
     ACCEPT_RANGES, AGE, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
-    TRANSFER_ENCODING,
+    LAST_MODIFIED, TRANSFER_ENCODING,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 
@@ -164,7 +164,8 @@ impl Asked {
             return Transfer::Full;
         }
         let tag = headers.get(ETAG).and_then(|tag| EntityTag::parse(tag).ok());
-        self.conditions.transfer(tag.as_ref(), headers)
+        self.conditions
+            .transfer(tag.as_ref(), headers.get(LAST_MODIFIED))
     }
 
     /// What was said to surrogates is for surrogates.

@@ -123,7 +123,11 @@ fn seen_body(body: &Representation) -> impl PartialEq + std::fmt::Debug + use<> 
         body.items(),
         body.last_page(),
     );
-    (facts, body.body().clone(), seen_headers(body.headers()))
+    (
+        facts,
+        body.body().clone(),
+        seen_headers(&body.headers().to_map()),
+    )
 }
 
 fn seen_confirmation(known: &Confirmation) -> impl PartialEq + std::fmt::Debug + use<> {
@@ -132,7 +136,9 @@ fn seen_confirmation(known: &Confirmation) -> impl PartialEq + std::fmt::Debug +
         known.tag().cloned(),
         known.validated_at(),
         known.fresh_until(),
-        known.caller_headers().map(seen_headers),
+        known
+            .caller_headers()
+            .map(|own| seen_headers(&own.to_map())),
     )
 }
 

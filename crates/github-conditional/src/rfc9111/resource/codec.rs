@@ -92,7 +92,7 @@ fn write_answer(writer: &mut Writer<'_>, answer: &Stored) {
     });
     writer.u64(millis(answer.terms.while_revalidating));
     writer.u64(millis(answer.terms.if_error));
-    writer.headers(Some(&answer.headers));
+    writer.headers(&answer.headers);
     writer.long(&answer.body);
 }
 

@@ -1,0 +1,281 @@
+//! Headers as they are kept with a body: small, and not holding on to the buffer they were received in.
+//!
+//! Most of what GitHub sends is the same with every answer. Such a field is one bit here; the others share one
+//! allocation of exactly their size. A [`HeaderMap`] would take several times that, and each of its values a reference
+//! to the whole buffer that the connection had read.
+
+use bytes::Bytes;
+use http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, Entry, REFERRER_POLICY, SERVER,
+    STRICT_TRANSPORT_SECURITY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS, X_XSS_PROTECTION,
+};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+type Field = (HeaderName, HeaderValue);
+
+const fn field(name: HeaderName, value: &'static str) -> Field {
+    (name, HeaderValue::from_static(value))
+}
+
+const fn named(name: &'static str, value: &'static str) -> Field {
+    (
+        HeaderName::from_static(name),
+        HeaderValue::from_static(value),
+    )
+}
+
+/// What GitHub sends again and again. Lines of one name stand in the order in which GitHub sends them.
+///
+/// A line that is missing here costs memory, nothing else; none of this leaves the process.
+static KNOWN: [Field; 23] = [
+    field(CONTENT_TYPE, "application/json; charset=utf-8"),
+    field(CACHE_CONTROL, "private, max-age=60, s-maxage=60"),
+    field(CACHE_CONTROL, "public, max-age=60, s-maxage=60"),
+    field(VARY, "Accept, Authorization, Cookie, X-GitHub-OTP"),
+    field(VARY, "Accept"),
+    field(VARY, "Accept-Encoding, Accept, X-Requested-With"),
+    named("x-github-media-type", "github.v3; format=json"),
+    named("x-github-api-version-selected", "2022-11-28"),
+    named("x-github-api-version-selected", "2026-03-10"),
+    named("x-accepted-oauth-scopes", ""),
+    named("x-accepted-oauth-scopes", "repo"),
+    named("x-accepted-github-permissions", "metadata=read"),
+    named("x-poll-interval", "60"),
+    field(
+        ACCESS_CONTROL_EXPOSE_HEADERS,
+        "ETag, Link, Location, Retry-After, X-GitHub-OTP, X-RateLimit-Limit, X-RateLimit-Remaining, \
+         X-RateLimit-Used, X-RateLimit-Resource, X-RateLimit-Reset, X-OAuth-Scopes, X-Accepted-OAuth-Scopes, \
+         X-Poll-Interval, X-GitHub-Media-Type, X-GitHub-SSO, X-GitHub-Request-Id, Deprecation, Sunset, Warning",
+    ),
+    field(ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+    field(
+        STRICT_TRANSPORT_SECURITY,
+        "max-age=31536000; includeSubdomains; preload",
+    ),
+    field(X_FRAME_OPTIONS, "deny"),
+    field(X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    field(X_XSS_PROTECTION, "0"),
+    field(
+        REFERRER_POLICY,
+        "origin-when-cross-origin, strict-origin-when-cross-origin",
+    ),
+    field(CONTENT_SECURITY_POLICY, "default-src 'none'"),
+    field(SERVER, "github.com"),
+    field(SERVER, "GitHub.com"),
+];
+
+/// Headers that are kept. Immutable.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct KeptHeaders {
+    /// A bit for each line of [`KNOWN`] that is among them.
+    known: u32,
+    own: Box<[Field]>,
+}
+
+impl KeptHeaders {
+    pub(crate) fn new(headers: &HeaderMap) -> Self {
+        let mut known = 0;
+        let mut others: Vec<Field> = Vec::new();
+        for name in headers.keys() {
+            match known_lines(headers, name) {
+                Some(bits) => known |= bits,
+                None => {
+                    let lines = headers.get_all(name).iter();
+                    others.extend(lines.map(|value| (name.clone(), value.clone())));
+                }
+            }
+        }
+        let own = compact(&others);
+        Self { known, own }
+    }
+
+    /// The first line of this name.
+    pub(crate) fn get(&self, name: &HeaderName) -> Option<&HeaderValue> {
+        let mut lines = self.iter();
+        lines.find_map(|(found, value)| (found == name).then_some(value))
+    }
+
+    /// All lines; those of one name stand together, in their order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+        let known = KNOWN.iter().enumerate();
+        let known = known.filter(|(bit, _)| self.known & (1 << bit) != 0);
+        known
+            .map(|(_, field)| field)
+            .chain(&self.own)
+            .map(|(name, value)| (name, value))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.known.count_ones() as usize + self.own.len()
+    }
+
+    /// As they were.
+    pub(crate) fn to_map(&self) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(self.len());
+        for (name, value) in self.iter() {
+            headers.append(name.clone(), value.clone());
+        }
+        headers
+    }
+
+    /// Adds those whose name is not there yet.
+    pub(crate) fn fill_in(&self, headers: &mut HeaderMap) {
+        headers.reserve(self.len());
+        fill_in(self.iter(), headers);
+    }
+
+    /// Adds those of these names that are not there yet.
+    pub(crate) fn fill_in_only(&self, names: &[HeaderName], headers: &mut HeaderMap) {
+        fill_in(
+            self.iter().filter(|(name, _)| names.contains(name)),
+            headers,
+        );
+    }
+
+    /// Bytes beside the struct itself.
+    pub(crate) fn weight_bytes(&self) -> usize {
+        let values: usize = self.own.iter().map(|(_, value)| value.len()).sum();
+        let names = self.own.iter().map(|(name, _)| name.as_str().len());
+        size_of_val(&*self.own) + values + names.sum::<usize>()
+    }
+}
+
+fn fill_in<'a>(
+    fields: impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)>,
+    headers: &mut HeaderMap,
+) {
+    let mut added = None;
+    for (name, value) in fields {
+        if added == Some(name) {
+            headers.append(name.clone(), value.clone());
+        } else if let Entry::Vacant(place) = headers.entry(name) {
+            place.insert(value.clone());
+            added = Some(name);
+        }
+    }
+}
+/// The bits of all lines of a name; `None` unless every one is known, and they stand in the order of [`KNOWN`].
+fn known_lines(headers: &HeaderMap, name: &HeaderName) -> Option<u32> {
+    let mut bits = 0_u32;
+    for value in headers.get_all(name) {
+        let bit = KNOWN
+            .iter()
+            .position(|(known, line)| known == name && line == value)?;
+        // The next one has to be behind all before it.
+        if bits >> bit != 0 {
+            return None;
+        }
+        bits |= 1 << bit;
+    }
+    Some(bits)
+}
+
+/// The same fields, whose values share one allocation of their size.
+fn compact(fields: &[Field]) -> Box<[Field]> {
+    let length = fields.iter().map(|(_, value)| value.len()).sum();
+    let mut bytes = Vec::with_capacity(length);
+    for (_, value) in fields {
+        bytes.extend_from_slice(value.as_bytes());
+    }
+    let bytes = Bytes::from(bytes);
+    let mut begun = 0;
+    fields
+        .iter()
+        .map(|(name, value)| {
+            let piece = bytes.slice(begun..begun + value.len());
+            begun += value.len();
+            // What was a value is one; if it were not, the one that was received does as well.
+            let mut kept = HeaderValue::from_maybe_shared(piece).unwrap_or_else(|_| value.clone());
+            kept.set_sensitive(value.is_sensitive());
+            (name.clone(), kept)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    const VARY_LINES: [&str; 2] = [
+        "Accept, Authorization, Cookie, X-GitHub-OTP",
+        "Accept-Encoding, Accept, X-Requested-With",
+    ];
+
+    #[track_caller]
+    fn check(lines: &[(&'static str, &'static str)], own: usize) {
+        let headers = map(lines);
+        let kept = KeptHeaders::new(&headers);
+        assert_eq!(kept.to_map(), headers);
+        assert_eq!(kept.own.len(), own);
+        assert_eq!(kept.len(), headers.len());
+        for name in headers.keys() {
+            assert_eq!(kept.get(name), headers.get(name));
+            let lines = kept.iter().filter(|(found, _)| *found == name);
+            assert!(lines.map(|(_, value)| value).eq(headers.get_all(name)));
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_what_was_there() {
+        check(&[], 0);
+        check(&[("content-type", "application/json; charset=utf-8")], 0);
+        check(
+            &[("content-type", "text/plain"), ("server", "github.com")],
+            1,
+        );
+        check(&[("vary", VARY_LINES[0]), ("vary", VARY_LINES[1])], 0);
+        check(&[("vary", VARY_LINES[1]), ("vary", VARY_LINES[0])], 2);
+        check(&[("vary", VARY_LINES[1]), ("vary", VARY_LINES[1])], 2);
+        check(&[("vary", VARY_LINES[0]), ("vary", "Origin")], 2);
+        check(&[("link", "<a>; rel=\"next\""), ("etag", "\"x\"")], 2);
+    }
+
+    #[test]
+    fn every_known_line_is_recognised_by_itself() {
+        for (name, value) in &KNOWN {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, value.clone());
+            let kept = KeptHeaders::new(&headers);
+            assert_eq!((kept.own.len(), kept.to_map()), (0, headers));
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_there_is_left_alone_with_all_its_lines() {
+        let kept = KeptHeaders::new(&map(&[
+            ("vary", VARY_LINES[0]),
+            ("vary", VARY_LINES[1]),
+            ("server", "github.com"),
+        ]));
+        let mut headers = map(&[("vary", "Origin")]);
+        kept.fill_in(&mut headers);
+        assert_eq!(
+            headers,
+            map(&[("vary", "Origin"), ("server", "github.com")])
+        );
+        let mut headers = HeaderMap::new();
+        kept.fill_in(&mut headers);
+        assert_eq!(headers, kept.to_map());
+    }
+
+    #[test]
+    fn values_do_not_hold_what_they_were_received_in() {
+        let buffer = Bytes::from(vec![b'x'; 100_000]);
+        let mut headers = HeaderMap::new();
+        let value = HeaderValue::from_maybe_shared(buffer.slice(..10)).unwrap();
+        headers.insert("x-own", value);
+        let kept = KeptHeaders::new(&headers);
+        drop(headers);
+        assert!(buffer.is_unique());
+        assert!(kept.weight_bytes() < 200);
+    }
+}
