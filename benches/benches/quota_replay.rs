@@ -37,7 +37,8 @@ async fn main() -> Fallible<()> {
         objects: 800,
         lists: 200,
         time,
-        outage: time / 2..time / 2 + Duration::from_secs(600),
+        // In the middle of an hour: a token that is new in an outage is confirmed for nothing.
+        outage: time / 2 + Duration::from_secs(1200)..time / 2 + Duration::from_secs(1800),
     };
     let mut results = Results::new(
         "quota_replay",

@@ -23,7 +23,7 @@ pub(super) async fn start(folder: &Path, upstream: SocketAddr) -> Fallible<Optio
          sub vcl_backend_response {{\n\
            set beresp.grace = 0s;\n\
            set beresp.keep = 1h;\n\
-           if (bereq.url ~ \"^/repos/fresh/\") {{ set beresp.ttl = 1d; }} else {{ set beresp.ttl = 0.000001s; }}\n\
+           if (bereq.url ~ \"^/repos/fresh/\") {{ set beresp.ttl = 1d; }} else {{ set beresp.ttl = 0.001ms; }}\n\
            return (deliver);\n\
          }}\n",
         upstream.ip(),
