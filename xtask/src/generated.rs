@@ -36,6 +36,11 @@ const PAGES: &[Page] = &[
         program: "github-events",
         arguments: &["--print-config-docs"],
     },
+    Page {
+        file: "docs/discovery-configuration.md",
+        program: "github-discovery",
+        arguments: &["--print-config-docs"],
+    },
 ];
 
 const ROUTE_TABLE: &str = "crates/github-headers/src/route/table.txt";

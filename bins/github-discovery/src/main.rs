@@ -42,12 +42,9 @@ fn main() -> ExitCode {
 async fn run(config: Config, command: Command) -> Result<(), Failure> {
     let logs = logs::start(config.log.format, &config.log.level)
         .map_err(|error| Failure::usage("log.level").because(error))?;
-    let store = Store::open(
-        config.database.url.expose(),
-        config.database.max_connections,
-    )
-    .await
-    .map_err(|error| Failure::start("cannot start").because(error))?;
+    let store = Store::open(config.database.address(), config.database.max_connections)
+        .await
+        .map_err(|error| Failure::start("cannot start").because(error))?;
     let crawler = Crawler::new(&config, &store, Arc::new(SystemClock))
         .map_err(|error| Failure::usage("configuration").because(error))?;
     let shutdown = Shutdown::new();
