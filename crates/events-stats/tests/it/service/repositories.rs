@@ -1,5 +1,6 @@
 //! The routes over repositories and their events, line by line of the contract.
 
+use events_stats::policy::Policy;
 use http::Method;
 use serde_json::{Value, json};
 
@@ -334,7 +335,12 @@ async fn gaps_are_told_with_every_answer_that_they_touch() {
 
 #[tokio::test]
 async fn a_poll_is_made_when_github_allows_it() {
-    let served = Served::with_events(1).await;
+    // Long after GitHub would allow it, so that only what is asked for is polled.
+    let served = Served::with(1, |config| {
+        config.polling.policy = Policy::Fixed;
+        config.polling.fixed_interval_seconds = 3_000.0;
+    })
+    .await;
     let reply = served.post("/api/repos/octo/r/poll/", "").await;
     assert_eq!(reply.status, 429);
     assert_eq!(reply.header("retry-after"), "60");

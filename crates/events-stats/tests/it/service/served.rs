@@ -71,7 +71,12 @@ impl Served {
 
     /// With `octo/r`, which has events and has been polled.
     pub(crate) async fn with_events(count: u32) -> Self {
-        let served = Self::start(|_| {}).await;
+        Self::with(count, |_| {}).await
+    }
+
+    /// As [`with_events`](Self::with_events), with other settings.
+    pub(crate) async fn with(count: u32, settings: impl FnOnce(&mut Config)) -> Self {
+        let served = Self::start(settings).await;
         served.github.repository("r");
         served.github.happen("r", count, 60);
         let added = served
