@@ -9,7 +9,7 @@ use crate::process::Program;
 use crate::results::median;
 use crate::upstream;
 
-/// The columns of [`Sample::values`].
+/// What stands in the columns.
 pub const COLUMNS: [&str; 6] = [
     "CPU us/request",
     "requests/s",

@@ -60,6 +60,6 @@ async fn settings_are_checked_before_anything_is_opened() {
         .output()
         .await
         .unwrap();
-    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(output.status.code(), Some(64));
     assert!(!rig.folder.path().join("none.db").exists());
 }

@@ -82,10 +82,17 @@ impl Rig {
         count(&self.said(database, &["status"]).await, name)
     }
 
-    /// Every edge that is open, in order.
+    /// Every edge in order, and whether it is closed, but not since when it is there.
     pub(crate) async fn edges(&self, database: &str) -> Vec<String> {
         let text = self.said(database, &["export", "--format", "csv"]).await;
-        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        let mut lines: Vec<String> = text
+            .lines()
+            .map(|line| {
+                let mut fields: Vec<&str> = line.split(',').collect();
+                fields.remove(5);
+                fields.join(",")
+            })
+            .collect();
         lines.sort();
         lines
     }

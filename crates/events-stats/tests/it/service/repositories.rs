@@ -335,10 +335,17 @@ async fn gaps_are_told_with_every_answer_that_they_touch() {
 
 #[tokio::test]
 async fn a_poll_is_made_when_github_allows_it() {
-    // Long after GitHub would allow it, so that only what is asked for is polled.
+    // Due long after GitHub would allow it, so that only what is asked for is polled.
     let served = Served::with(1, |config| {
         config.polling.policy = Policy::Fixed;
         config.polling.fixed_interval_seconds = 3_000.0;
+    })
+    .await;
+    served.github.pass(61);
+    let reply = served.post("/api/repos/octo/r/poll", "").await;
+    check(&reply, 202, json!({"next_poll_at": served.github.now()}));
+    test_servers::until("it is polled", async || {
+        (served.github.polls().0 == 2).then_some(())
     })
     .await;
     let reply = served.post("/api/repos/octo/r/poll/", "").await;
@@ -349,13 +356,6 @@ async fn a_poll_is_made_when_github_allows_it() {
         .now()
         .after(std::time::Duration::from_secs(60));
     assert_eq!(reply.json()["next_poll_at"], due.to_string());
-    served.github.pass(61);
-    let reply = served.post("/api/repos/octo/r/poll", "").await;
-    check(&reply, 202, json!({"next_poll_at": served.github.now()}));
-    test_servers::until("it is polled", async || {
-        (served.github.polls().0 == 2).then_some(())
-    })
-    .await;
 }
 
 #[tokio::test]
