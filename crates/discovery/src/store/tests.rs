@@ -1,3 +1,5 @@
+//! The store on both databases: what is written is found again, and nothing is doubled or lost.
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 

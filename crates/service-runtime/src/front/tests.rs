@@ -1,3 +1,5 @@
+//! What stands before the routes: places in flight, the log line and what is counted.
+
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 
