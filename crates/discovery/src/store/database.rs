@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::pool::PoolOptions;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgRow};
 use sqlx::query::Query;
@@ -240,6 +240,14 @@ impl Row {
     }
 }
 
+/// One process at a time: in a file, migrations have no lock of their own.
+async fn migrate_file(migrator: &Migrator, write: &SqlitePool) -> Result<(), MigrateError> {
+    let mut transaction = write.begin_with("BEGIN IMMEDIATE").await?;
+    migrator.run(&mut *transaction).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
 impl Database {
     pub(crate) async fn open(
         location: &Location,
@@ -301,7 +309,7 @@ impl Database {
         // The jobs' tables in the same database have a history of their own.
         migrator.dangerous_set_table_name("discovery_migrations");
         match self {
-            Self::Sqlite { write, .. } => migrator.run(write).await,
+            Self::Sqlite { write, .. } => migrate_file(&migrator, write).await,
             Self::Postgres(pool) => migrator.run(pool).await,
         }
         .map_err(StoreError::Migrate)
