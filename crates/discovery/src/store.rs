@@ -22,6 +22,8 @@
 
 use std::fmt;
 
+use service_database::{Address, NoAddress};
+
 mod database;
 mod deliveries;
 mod developers;
@@ -66,8 +68,8 @@ pub(crate) use windows::{Charge, Reserved, Said, Settled};
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The address names no database.
-    #[error("the database's address is wrong: {0}")]
-    Url(&'static str),
+    #[error("the database's address is wrong")]
+    Address(#[from] NoAddress),
     /// It is not there, or lets nobody in.
     #[error("failed to open {what}")]
     Open {
@@ -112,7 +114,7 @@ impl Store {
     /// # Errors
     /// When the address is wrong, or what it names cannot be used.
     pub async fn open(url: &str, max_connections: u32) -> Result<Self, StoreError> {
-        let location = database::Location::parse(url)?;
+        let location = Address::parse(url)?;
         let database = Database::open(&location, max_connections).await?;
         Ok(Self { database })
     }

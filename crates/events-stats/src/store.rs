@@ -3,7 +3,6 @@
 //! A file of SQLite is the default: one process polls, others may read. Several processes that share the work share a
 //! PostgreSQL database. Statements are the same for both, so each is written once, and run through `read!` or `write!`.
 
-mod address;
 mod delivery;
 mod event;
 mod lease;
@@ -13,12 +12,12 @@ mod repository;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use service_database::file;
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{PgPool, SqlitePool};
 
-pub use address::{Address, NoAddress};
 pub use delivery::Delivery;
 pub use event::{Counted, EventFilter, EventPage};
 pub use lease::{LeaseClock, LeaseTerms};
@@ -26,6 +25,7 @@ pub use poll::{Begun, Kept, News, PollRequest, Requested, Started};
 pub use repository::{
     Activation, Added, Adding, NewRepository, Novelty, Repository, RepositoryId, Standing,
 };
+pub use service_database::{Address, NoAddress};
 
 /// How a store works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -198,25 +198,25 @@ impl Store {
             // are then fetched again.
             .synchronous(SqliteSynchronous::Normal)
             .busy_timeout(options.wait);
-        let open = async |connections: u32| {
-            SqlitePoolOptions::new()
-                .max_connections(connections)
-                .acquire_timeout(options.wait)
-                .connect_with(connect.clone())
-                .await
-                .map_err(|source| StoreError::Open {
-                    at: at.clone(),
-                    source,
-                })
+        let unopened = |source| StoreError::Open {
+            at: at.clone(),
+            source,
         };
-        let writer = open(1).await?;
-        migrate_file(&writer)
+        let pool = SqlitePoolOptions::new().acquire_timeout(options.wait);
+        let writer = file::writer(pool.clone(), &connect, options.wait)
+            .await
+            .map_err(unopened)?;
+        file::migrate(&writer, &sqlx::migrate!("migrations/sqlite"))
             .await
             .map_err(|source| StoreError::Migrate {
                 at: at.clone(),
                 source,
             })?;
-        let readers = open(options.max_connections.saturating_sub(1).max(1)).await?;
+        let readers = pool
+            .max_connections(options.max_connections.saturating_sub(1).max(1))
+            .connect_with(connect)
+            .await
+            .map_err(unopened)?;
         Ok(Self {
             pool: Pool::Sqlite(Files {
                 path,
@@ -275,16 +275,6 @@ impl Store {
             Pool::Postgres(pool) => pool.close().await,
         }
     }
-}
-
-/// One process at a time: in a file, migrations have no lock of their own.
-async fn migrate_file(writer: &SqlitePool) -> Result<(), MigrateError> {
-    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-    sqlx::migrate!("migrations/sqlite")
-        .run(&mut *transaction)
-        .await?;
-    transaction.commit().await?;
-    Ok(())
 }
 
 /// Statements that may run in a transaction of either database, with values in the order of `$1`, `$2`, ...

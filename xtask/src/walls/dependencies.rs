@@ -8,6 +8,7 @@ const SERVICES: [&str; 4] = ["mirror-core", "read-cache", "events-stats", "disco
 const BELOW_SERVICES: &[&str] = &[
     "github-upstream",
     "service-runtime",
+    "service-database",
     "github-conditional",
     "cache-backends",
     "github-headers",
@@ -33,9 +34,11 @@ fn allowed(package: &Package) -> Allowed {
         ("examples" | "benches" | "fuzz", _) => Allowed::Everything,
         ("bins", "github-sim-bin") => Allowed::Only(&[SIMULATOR, "service-runtime"]),
         ("bins", _) => Allowed::Services,
-        (_, "xtask" | "github-headers" | "cache-backends" | "service-runtime" | TEST_SERVERS) => {
-            Allowed::Only(&[])
-        }
+        (
+            _,
+            "xtask" | "github-headers" | "cache-backends" | "service-runtime" | "service-database"
+            | TEST_SERVERS,
+        ) => Allowed::Only(&[]),
         (_, "github-conditional") => Allowed::Only(&["cache-backends", "github-headers"]),
         (_, "github-upstream") => {
             Allowed::Only(&["github-conditional", "github-headers", "service-runtime"])
@@ -81,7 +84,7 @@ const ROUTERS: &[&str] = &[
     "discovery",
     SIMULATOR,
 ];
-const DATABASES: &[&str] = &["events-stats", "discovery"];
+const DATABASES: &[&str] = &["events-stats", "discovery", "service-database"];
 const UPSTREAM: &[&str] = &["github-upstream"];
 const CACHES: &[&str] = &["cache-backends"];
 /// The library that others embed wraps their clients, and brings none along unasked.

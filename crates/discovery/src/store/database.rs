@@ -2,12 +2,12 @@
 //!
 //! Only this module knows which of the two it is; the exceptions ask [`Database::dialect`].
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use service_database::{Address, file};
+use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::pool::PoolOptions;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgRow};
+use sqlx::postgres::{PgArguments, PgPool, PgRow};
 use sqlx::query::Query;
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteRow,
@@ -36,39 +36,6 @@ pub(crate) enum Dialect {
 pub(crate) enum Database {
     Sqlite { read: SqlitePool, write: SqlitePool },
     Postgres(PgPool),
-}
-
-/// Where the data is.
-#[derive(Clone, Debug)]
-pub(crate) enum Location {
-    File(PathBuf),
-    Postgres(Box<PgConnectOptions>),
-}
-
-impl Location {
-    /// `sqlite:///abs/path`, a plain path, or `postgres://`.
-    pub(crate) fn parse(url: &str) -> Result<Self, StoreError> {
-        let file = |path: &str| match path {
-            "" => Err(StoreError::Url("it names no file")),
-            path => Ok(Self::File(PathBuf::from(path))),
-        };
-        if let Some(path) = url.strip_prefix("sqlite:") {
-            return file(path.strip_prefix("//").unwrap_or(path));
-        }
-        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            return match url.parse::<PgConnectOptions>() {
-                Ok(options) => Ok(Self::Postgres(Box::new(options))),
-                // Its text may repeat the password.
-                Err(_) => Err(StoreError::Url("it is no PostgreSQL address")),
-            };
-        }
-        match url.split_once("://") {
-            Some(_) => Err(StoreError::Url(
-                "it begins with neither sqlite: nor postgres: and is no path",
-            )),
-            None => file(url),
-        }
-    }
 }
 
 /// A value in a statement.
@@ -240,21 +207,10 @@ impl Row {
     }
 }
 
-/// One process at a time: in a file, migrations have no lock of their own.
-async fn migrate_file(migrator: &Migrator, write: &SqlitePool) -> Result<(), MigrateError> {
-    let mut transaction = write.begin_with("BEGIN IMMEDIATE").await?;
-    migrator.run(&mut *transaction).await?;
-    transaction.commit().await?;
-    Ok(())
-}
-
 impl Database {
-    pub(crate) async fn open(
-        location: &Location,
-        max_connections: u32,
-    ) -> Result<Self, StoreError> {
-        let database = match location {
-            Location::File(path) => {
+    pub(crate) async fn open(address: &Address, max_connections: u32) -> Result<Self, StoreError> {
+        let database = match address {
+            Address::File(path) => {
                 let options = SqliteConnectOptions::new()
                     .filename(path)
                     .create_if_missing(true)
@@ -268,9 +224,7 @@ impl Database {
                     what: path.display().to_string(),
                     source,
                 };
-                let write = PoolOptions::new()
-                    .max_connections(1)
-                    .connect_with(options.clone())
+                let write = file::writer(PoolOptions::new(), &options, BUSY)
                     .await
                     .map_err(unopened)?;
                 let read = PoolOptions::new()
@@ -280,7 +234,7 @@ impl Database {
                     .map_err(unopened)?;
                 Self::Sqlite { read, write }
             }
-            Location::Postgres(options) => {
+            Address::Server(options) => {
                 let pool = PoolOptions::new()
                     .max_connections(max_connections)
                     .connect_with((**options).clone().application_name("github-discovery"))
@@ -309,7 +263,7 @@ impl Database {
         // The jobs' tables in the same database have a history of their own.
         migrator.dangerous_set_table_name("discovery_migrations");
         match self {
-            Self::Sqlite { write, .. } => migrate_file(&migrator, write).await,
+            Self::Sqlite { write, .. } => file::migrate(write, &migrator).await,
             Self::Postgres(pool) => migrator.run(pool).await,
         }
         .map_err(StoreError::Migrate)
@@ -441,37 +395,5 @@ impl Transaction {
             Self::Postgres(transaction) => transaction.commit().await,
         }
         .map_err(StoreError::Query)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_of_databases() {
-        #[track_caller]
-        fn file(url: &str, expected: &str) {
-            match Location::parse(url) {
-                Ok(Location::File(path)) => assert_eq!(path, PathBuf::from(expected), "{url}"),
-                other => panic!("{url}: {other:?}"),
-            }
-        }
-        file("sqlite:///var/lib/discovery.db", "/var/lib/discovery.db");
-        file("sqlite://discovery.db", "discovery.db");
-        file("sqlite:discovery.db", "discovery.db");
-        file("/var/lib/discovery.db", "/var/lib/discovery.db");
-        file("discovery.db", "discovery.db");
-        assert!(matches!(
-            Location::parse("postgres://someone:secret@127.0.0.1:5432/discovery"),
-            Ok(Location::Postgres(_))
-        ));
-        for wrong in ["", "sqlite:", "sqlite://", "mysql://x", "postgres://[:bad"] {
-            let error = Location::parse(wrong).unwrap_err().to_string();
-            assert!(
-                error.starts_with("the database's address is wrong: "),
-                "{wrong}: {error}"
-            );
-        }
     }
 }

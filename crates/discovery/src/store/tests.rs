@@ -113,11 +113,13 @@ cases! {
 #[tokio::test]
 async fn a_new_file_may_be_opened_by_several_at_once() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("discovery.db");
-    let address = path.to_str().unwrap();
-    // Each has a thread of its own.
-    let opening = (0..6).map(|_| Store::open(address, 2));
-    for opened in futures_util::future::join_all(opening).await {
-        opened.unwrap();
+    for round in 0..10 {
+        let path = folder.path().join(format!("{round}.db"));
+        let address = path.to_str().unwrap();
+        // Each has a thread of its own.
+        let opening = (0..6).map(|_| Store::open(address, 2));
+        for opened in futures_util::future::join_all(opening).await {
+            opened.unwrap();
+        }
     }
 }

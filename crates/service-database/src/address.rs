@@ -118,11 +118,14 @@ mod tests {
         }
         check("", &NoAddress::Empty);
         check("sqlite://", &NoAddress::NoFile);
+        check("sqlite:", &NoAddress::NoFile);
         check("sqlite::memory:", &NoAddress::Memory);
         check(
             "mysql://u:secret@h/d",
             &NoAddress::Scheme("mysql".to_owned()),
         );
+        check("mysql://x", &NoAddress::Scheme("mysql".to_owned()));
         check("postgres://u:secret@h:port/d", &NoAddress::NoServer);
+        check("postgres://[:bad", &NoAddress::NoServer);
     }
 }
