@@ -1,5 +1,7 @@
 //! What the types of the settings cannot say.
 
+use service_database::Address;
+
 use super::Config;
 
 /// A setting that contradicts another, or that only discovery can judge.
@@ -9,13 +11,14 @@ pub struct ConfigProblem {
     /// The key, as in the file.
     pub key: &'static str,
     /// What is wrong with its value.
-    pub problem: &'static str,
+    pub problem: String,
 }
 
 /// No time is longer: added to the present, a larger one would overflow the clock.
 const LONGEST_SECONDS: u64 = 10 * 31_536_000;
 
-fn problem(key: &'static str, problem: &'static str) -> Result<(), ConfigProblem> {
+fn problem(key: &'static str, problem: impl Into<String>) -> Result<(), ConfigProblem> {
+    let problem = problem.into();
     Err(ConfigProblem { key, problem })
 }
 
@@ -28,6 +31,9 @@ impl Config {
         // NaN is in no range.
         if !(0.0..=1.0).contains(&self.github.quota_share) {
             return problem("github.quota_share", "must be from 0 to 1");
+        }
+        if let Err(wrong) = Address::parse(self.database.address()) {
+            return problem("database.url", wrong.to_string());
         }
         let base = &self.api.base_url;
         let known = base.is_empty() || base.starts_with("http://") || base.starts_with("https://");

@@ -54,12 +54,25 @@ async fn a_developer_and_a_repository_are_synced_and_told() {
 #[tokio::test]
 async fn settings_are_checked_before_anything_is_opened() {
     let rig = Rig::start().await;
-    let output = rig
-        .program(&rig.file("none.db"), &["status"])
-        .env("QUOTA_SHARE", "2")
-        .output()
-        .await
-        .unwrap();
-    assert_eq!(output.status.code(), Some(64));
+    let file = rig.file("none.db");
+    for (name, value, key) in [
+        ("QUOTA_SHARE", "2", "github.quota_share"),
+        ("DATABASE_URL", "mysql://u:secret@h/d", "database.url"),
+    ] {
+        let mut program = rig.program(&file, &["status"]);
+        let output = program.env(name, value).output().await.unwrap();
+        assert_eq!(output.status.code(), Some(64), "{name}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(key) && !said.contains("secret"), "{said}");
+    }
     assert!(!rig.folder.path().join("none.db").exists());
+}
+
+#[tokio::test]
+async fn without_an_address_there_is_a_file_in_the_working_directory() {
+    let rig = Rig::start().await;
+    let mut program = rig.program("", &["status"]);
+    let output = program.output().await.unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(rig.folder.path().join("github-discovery.db").exists());
 }
