@@ -8,11 +8,12 @@ use service_runtime::Failure;
 use crate::Timestamp;
 use crate::command::backfill;
 use crate::config::Config;
+use crate::desk::Desk;
 use crate::name::FullName;
 use crate::poller::{Poller, PollerError};
 use crate::problem::Problem;
 use crate::routes::shapes::RepositoryObject;
-use crate::service::{Desk, Parts};
+use crate::service::Parts;
 use crate::store::{
     Activation, Adding, NewRepository, Novelty, Repository, Requested, Standing, StoreError,
 };

@@ -24,6 +24,7 @@
 //! | `auth` | who is let in (pure) |
 //! | `hub` | what has just happened, for those who listen |
 //! | [`routes`], `problem`, `metrics` | answers, errors to HTTP, what is counted |
+//! | `desk` | store and GitHub as the settings describe them |
 //! | [`service`], `server` | the parts put together, on their sockets |
 //!
 //! Nothing in the pure modules reads a clock or the network: `now` is an argument.
@@ -53,6 +54,7 @@ pub mod windowed;
 pub mod windows;
 
 mod auth;
+mod desk;
 mod hub;
 mod metrics;
 mod problem;

@@ -3,7 +3,7 @@
 //! | module | what it is responsible for |
 //! |---|---|
 //! | `address` | which of the two an address means, and what is wrong with it |
-//! | [`file`] | opening a file that other processes open at the same moment |
+//! | [`mod@file`] | opening a file that other processes open at the same moment |
 //!
 //! What the tables are is the business of each service.
 
