@@ -2,6 +2,7 @@
 
 mod auth;
 mod page;
+mod place;
 mod program;
 mod repositories;
 mod schema;

@@ -4,16 +4,26 @@ use events_stats::policy::Policy;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::served::{Reply, Served};
+use super::place::{Place, over_both};
+use super::served::Reply;
+
+over_both!(
+    a_repository_is_added_shown_and_removed,
+    a_list_is_added_whole_or_not_at_all,
+    wrong_bodies_and_parameters_say_what_is_wrong,
+    events_are_githubs_own_in_pages_as_githubs,
+    gaps_are_told_with_every_answer_that_they_touch,
+    a_poll_is_made_when_github_allows_it,
+    repositories_of_the_settings_are_added_once,
+);
 
 #[track_caller]
 fn check(reply: &Reply, status: u16, body: Value) {
     assert_eq!((reply.status.as_u16(), reply.json()), (status, body));
 }
 
-#[tokio::test]
-async fn a_repository_is_added_shown_and_removed() {
-    let served = Served::with_events(3).await;
+async fn a_repository_is_added_shown_and_removed(place: &Place) {
+    let served = place.with_events(3).await;
     let one = served.get("/api/repos/OCTO/R/").await.json();
     let id = format!("{}/repos/octo/r", served.github.sim.url());
     assert_eq!(one["full_name"], "octo/r");
@@ -66,9 +76,8 @@ async fn a_repository_is_added_shown_and_removed() {
     served.stop().await;
 }
 
-#[tokio::test]
-async fn a_list_is_added_whole_or_not_at_all() {
-    let served = Served::start(|config| config.max_active = 2).await;
+async fn a_list_is_added_whole_or_not_at_all(place: &Place) {
+    let served = place.start(|config| config.max_active = 2).await;
     for name in ["a", "b", "c"] {
         served.github.repository(name);
     }
@@ -149,9 +158,8 @@ async fn a_list_is_added_whole_or_not_at_all() {
     check(&served.post("/api/repos", "[]").await, 200, json!([]));
 }
 
-#[tokio::test]
-async fn wrong_bodies_and_parameters_say_what_is_wrong() {
-    let served = Served::with_events(1).await;
+async fn wrong_bodies_and_parameters_say_what_is_wrong(place: &Place) {
+    let served = place.with_events(1).await;
     for body in [
         "",
         "{",
@@ -191,14 +199,15 @@ async fn wrong_bodies_and_parameters_say_what_is_wrong() {
             "{body}"
         );
     }
-    let small = Served::start(|config| config.max_request_body_bytes = 10).await;
+    let small = place
+        .start(|config| config.max_request_body_bytes = 10)
+        .await;
     let reply = small.post("/api/repos", r#"{"full_name":"octo/r"}"#).await;
     check(&reply, 413, json!({"message": "the body is too large"}));
 }
 
-#[tokio::test]
-async fn events_are_githubs_own_in_pages_as_githubs() {
-    let served = Served::with_events(5).await;
+async fn events_are_githubs_own_in_pages_as_githubs(place: &Place) {
+    let served = place.with_events(5).await;
     let events = "/api/repos/octo/r/events/";
     let all = served.get(events).await;
     assert_eq!(
@@ -286,9 +295,8 @@ async fn events_are_githubs_own_in_pages_as_githubs() {
     .await;
 }
 
-#[tokio::test]
-async fn gaps_are_told_with_every_answer_that_they_touch() {
-    let served = Served::with_events(2).await;
+async fn gaps_are_told_with_every_answer_that_they_touch(place: &Place) {
+    let served = place.with_events(2).await;
     // More than a feed keeps come between two polls.
     served.github.pass(3_600);
     served.github.happen("r", 400, 1);
@@ -333,14 +341,14 @@ async fn gaps_are_told_with_every_answer_that_they_touch() {
     );
 }
 
-#[tokio::test]
-async fn a_poll_is_made_when_github_allows_it() {
+async fn a_poll_is_made_when_github_allows_it(place: &Place) {
     // Due long after GitHub would allow it, so that only what is asked for is polled.
-    let served = Served::with(1, |config| {
-        config.polling.policy = Policy::Fixed;
-        config.polling.fixed_interval_seconds = 3_000.0;
-    })
-    .await;
+    let served = place
+        .with(1, |config| {
+            config.polling.policy = Policy::Fixed;
+            config.polling.fixed_interval_seconds = 3_000.0;
+        })
+        .await;
     served.github.pass(61);
     let reply = served.post("/api/repos/octo/r/poll", "").await;
     check(&reply, 202, json!({"next_poll_at": served.github.now()}));
@@ -358,13 +366,13 @@ async fn a_poll_is_made_when_github_allows_it() {
     assert_eq!(reply.json()["next_poll_at"], due.to_string());
 }
 
-#[tokio::test]
-async fn repositories_of_the_settings_are_added_once() {
-    let served = Served::start(|config| {
-        config.repositories = vec!["octo/a".into(), "https://github.com/octo/b".into()];
-        config.max_active = 1;
-    })
-    .await;
+async fn repositories_of_the_settings_are_added_once(place: &Place) {
+    let served = place
+        .start(|config| {
+            config.repositories = vec!["octo/a".into(), "https://github.com/octo/b".into()];
+            config.max_active = 1;
+        })
+        .await;
     let all = served.get("/api/repos").await.json();
     let active: Vec<bool> = all
         .as_array()

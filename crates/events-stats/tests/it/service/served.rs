@@ -17,12 +17,13 @@ use tempfile::TempDir;
 use test_servers::until;
 use tokio::task::JoinHandle;
 
+use super::place::Place;
 use crate::rig::{Github, SimTime};
 
-/// A monitor of its own database; it ends with the test.
+/// A monitor that serves; it ends with the test.
 pub(crate) struct Served {
     pub(crate) url: String,
-    pub(crate) github: Github,
+    pub(crate) github: Arc<Github>,
     pub(crate) folder: TempDir,
     monitor: Monitor,
     shutdown: Shutdown,
@@ -31,17 +32,32 @@ pub(crate) struct Served {
 }
 
 impl Served {
+    /// Over a file.
     pub(crate) async fn start(change: impl FnOnce(&mut Config)) -> Self {
-        let github = Github::start().await;
+        Place::Files.start(change).await
+    }
+
+    /// Over an empty database of its own.
+    pub(crate) async fn over(place: &Place, change: impl FnOnce(&mut Config)) -> Self {
         let folder = TempDir::new().unwrap();
-        let file = folder.path().join("events.db");
+        let database = place.database(folder.path());
+        let github = Arc::new(Github::start().await);
+        Self::of(github, folder, database, change).await
+    }
+
+    async fn of(
+        github: Arc<Github>,
+        folder: TempDir,
+        database: String,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let mut config = Config {
             port: 0,
             upstream: github.sim.url(),
             token: github.token.as_str().into(),
             ..Config::default()
         };
-        config.database.url = file.to_str().unwrap().into();
+        config.database.url = database.as_str().into();
         // What is tested is not how a slow machine is borne.
         config.limits.header_read_timeout_seconds = 600;
         change(&mut config);
@@ -69,22 +85,18 @@ impl Served {
         }
     }
 
-    /// With `octo/r`, which has events and has been polled.
+    /// Over a file, with `octo/r`, which has events and has been polled.
     pub(crate) async fn with_events(count: u32) -> Self {
-        Self::with(count, |_| {}).await
+        Place::Files.with_events(count).await
     }
 
-    /// As [`with_events`](Self::with_events), with other settings.
-    pub(crate) async fn with(count: u32, settings: impl FnOnce(&mut Config)) -> Self {
-        let served = Self::start(settings).await;
-        served.github.repository("r");
-        served.github.happen("r", count, 60);
-        let added = served
-            .post("/api/repos/", r#"{"full_name":"octo/r"}"#)
-            .await;
+    /// Lets `octo/r` have events, adds it, and waits until it has been polled.
+    pub(crate) async fn watch_with_events(&self, count: u32) {
+        self.github.repository("r");
+        self.github.happen("r", count, 60);
+        let added = self.post("/api/repos/", r#"{"full_name":"octo/r"}"#).await;
         assert_eq!(added.status, 201, "{}", added.text());
-        served.until_polled("octo/r").await;
-        served
+        self.until_polled("octo/r").await;
     }
 
     pub(crate) async fn until_polled(&self, name: &str) {

@@ -2,11 +2,18 @@
 
 use serde_json::{Value, json};
 
-use super::served::Served;
+use super::place::{Place, over_both};
 
-#[tokio::test]
-async fn statistics_have_the_shape_of_the_contract() {
-    let served = Served::with_events(4).await;
+over_both!(
+    statistics_have_the_shape_of_the_contract,
+    an_unseen_type_has_none_and_no_average,
+    what_has_not_changed_has_the_same_tag_though_the_clock_goes_on,
+    pictures_are_pictures,
+    what_is_counted_and_how_it_fares,
+);
+
+async fn statistics_have_the_shape_of_the_contract(place: &Place) {
+    let served = place.with_events(4).await;
     let reply = served.get("/api/repos/octo/r/events/stats/").await;
     assert_eq!(reply.status, 200);
     let stats = reply.json();
@@ -38,9 +45,8 @@ async fn statistics_have_the_shape_of_the_contract() {
     assert_eq!(served.get("/api/stats/").await.json(), json!([stats]));
 }
 
-#[tokio::test]
-async fn an_unseen_type_has_none_and_no_average() {
-    let served = Served::with_events(4).await;
+async fn an_unseen_type_has_none_and_no_average(place: &Place) {
+    let served = place.with_events(4).await;
     let target =
         "/api/repos/octo/r/events/stats?type=PushEvent&type=WatchEvent&days=1&max_events=3";
     let stats = served.get(target).await.json();
@@ -60,9 +66,8 @@ async fn an_unseen_type_has_none_and_no_average() {
     );
 }
 
-#[tokio::test]
-async fn what_has_not_changed_has_the_same_tag_though_the_clock_goes_on() {
-    let served = Served::with_events(4).await;
+async fn what_has_not_changed_has_the_same_tag_though_the_clock_goes_on(place: &Place) {
+    let served = place.with_events(4).await;
     for target in ["/api/repos/octo/r/events/stats", "/api/stats"] {
         let tag = served.get(target).await.header("etag").to_owned();
         assert!(tag.starts_with("W/"), "{tag}");
@@ -77,9 +82,8 @@ async fn what_has_not_changed_has_the_same_tag_though_the_clock_goes_on() {
     assert_eq!(reply.status, 200);
 }
 
-#[tokio::test]
-async fn pictures_are_pictures() {
-    let served = Served::with_events(4).await;
+async fn pictures_are_pictures(place: &Place) {
+    let served = place.with_events(4).await;
     for (query, title) in [
         ("", "Time between events"),
         ("?kind=gaps", "Time between events"),
@@ -98,9 +102,8 @@ async fn pictures_are_pictures() {
     }
 }
 
-#[tokio::test]
-async fn what_is_counted_and_how_it_fares() {
-    let served = Served::with_events(4).await;
+async fn what_is_counted_and_how_it_fares(place: &Place) {
+    let served = place.with_events(4).await;
     assert_eq!(
         served.get("/healthcheck/").await.json(),
         json!({"status": "ok"})

@@ -5,7 +5,14 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 
+use super::place::{Place, over_both};
 use super::served::Served;
+
+over_both!(
+    events_statistics_and_gaps_come_as_they_happen_and_again_for_who_comes_back,
+    only_so_many_may_listen,
+    streams_end_when_the_process_does,
+);
 
 /// One who listens.
 struct Ear {
@@ -77,9 +84,10 @@ impl Ear {
     }
 }
 
-#[tokio::test]
-async fn events_statistics_and_gaps_come_as_they_happen_and_again_for_who_comes_back() {
-    let served = Served::with_events(1).await;
+async fn events_statistics_and_gaps_come_as_they_happen_and_again_for_who_comes_back(
+    place: &Place,
+) {
+    let served = place.with_events(1).await;
     let mut ear = Ear::listen(&served, None).await;
     let happened = served.github.happen("r", 2, 60);
     served.pass(3_600);
@@ -131,9 +139,8 @@ async fn events_statistics_and_gaps_come_as_they_happen_and_again_for_who_comes_
     served.stop().await;
 }
 
-#[tokio::test]
-async fn only_so_many_may_listen() {
-    let served = Served::start(|config| config.stream.max_clients = 1).await;
+async fn only_so_many_may_listen(place: &Place) {
+    let served = place.start(|config| config.stream.max_clients = 1).await;
     let first = Ear::listen(&served, None).await;
     let refused = served.get("/api/stream").await;
     assert_eq!(
@@ -148,9 +155,8 @@ async fn only_so_many_may_listen() {
     .await;
 }
 
-#[tokio::test]
-async fn streams_end_when_the_process_does() {
-    let served = Served::start(|_| {}).await;
+async fn streams_end_when_the_process_does(place: &Place) {
+    let served = place.start(|_| {}).await;
     let mut ear = Ear::listen(&served, None).await;
     served.stop().await;
     while ear.more().await {}

@@ -4,7 +4,13 @@ use hmac::{Hmac, KeyInit, Mac};
 use http::Method;
 use serde_json::json;
 
+use super::place::{Place, over_both};
 use super::served::{Reply, Served};
+
+over_both!(
+    a_signed_delivery_brings_the_poll_forward_once,
+    without_a_secret_every_delivery_is_refused,
+);
 
 const SECRET: &str = "It's a Secret to Everybody";
 const BODY: &str = r#"{"action":"started","repository":{"id":1,"full_name":"Octo/R"}}"#;
@@ -26,13 +32,13 @@ async fn deliver(served: &Served, event: &str, id: &str, signature: &str, body: 
         .await
 }
 
-#[tokio::test]
-async fn a_signed_delivery_brings_the_poll_forward_once() {
-    let served = Served::start(|config| {
-        config.webhook_secret = SECRET.into();
-        config.polling.requests_per_hour = 1.0;
-    })
-    .await;
+async fn a_signed_delivery_brings_the_poll_forward_once(place: &Place) {
+    let served = place
+        .start(|config| {
+            config.webhook_secret = SECRET.into();
+            config.polling.requests_per_hour = 1.0;
+        })
+        .await;
     served.github.repository("r");
     served.github.happen("r", 1, 60);
     served.post("/api/repos", r#"{"full_name":"octo/r"}"#).await;
@@ -94,9 +100,8 @@ async fn a_signed_delivery_brings_the_poll_forward_once() {
     }
 }
 
-#[tokio::test]
-async fn without_a_secret_every_delivery_is_refused() {
-    let served = Served::start(|_| {}).await;
+async fn without_a_secret_every_delivery_is_refused(place: &Place) {
+    let served = place.start(|_| {}).await;
     for secret in ["", SECRET] {
         let reply = deliver(&served, "ping", "1", &signed(secret, "{}"), "{}").await;
         assert_eq!(reply.status, 401);
