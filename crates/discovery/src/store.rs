@@ -9,7 +9,8 @@
 //! | `developers`, `repositories` | who and what is known, by GitHub's ids; when each is due |
 //! | `edges` | who follows, stars and owns what; passes that close what is gone |
 //! | `gaps` | what can never match, and why |
-//! | `runs` | the tasks: queued, claimed, finished |
+//! | `runs` | the tasks: queued, cancelled, listed |
+//! | `claims` | who works on a task, and how it ends |
 //! | `rates` | what GitHub said about each token's quota |
 //! | `lists` | pages of what is served, and exact totals |
 //! | `dump` | everything, piece by piece |
@@ -24,6 +25,7 @@ use std::fmt;
 
 use service_database::{Address, NoAddress};
 
+mod claims;
 mod database;
 mod deliveries;
 mod developers;
@@ -45,6 +47,7 @@ mod tests;
 mod users;
 mod windows;
 
+pub(crate) use claims::RunEnd;
 pub(crate) use database::{Database, Dialect, Row, Statement, Value};
 pub(crate) use developers::{
     Candidate, Developer, DeveloperDetail, DeveloperRecord, Known, SyncMark, SyncState, Upserted,
@@ -57,9 +60,7 @@ pub(crate) use lists::Totals;
 pub(crate) use owned::Owned;
 pub(crate) use rates::{Rate, RateSum};
 pub(crate) use repositories::{Repository, RepositoryFlags, RepositoryRecord};
-pub(crate) use runs::{
-    Cost, Finish, NewRun, Progress, Queued, Run, RunEnd, RunState, RunTarget, TaskName,
-};
+pub(crate) use runs::{Cost, Finish, NewRun, Progress, Queued, Run, RunState, RunTarget, TaskName};
 pub(crate) use schedule::Turn;
 pub(crate) use users::Added;
 pub(crate) use windows::{Charge, Reserved, Said, Settled};

@@ -39,7 +39,7 @@ pub(crate) enum Members {
 }
 
 /// How far a list was read.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ListCursor {
     pass: Pass,
     /// The page that comes next.

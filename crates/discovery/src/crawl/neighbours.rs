@@ -11,8 +11,8 @@ use crate::store::{DeveloperRecord, Known, SyncMark, SyncState};
 pub(crate) struct Met {
     /// Those that are stored.
     pub(crate) stored: Vec<Account>,
-    /// Those of them that are to be described.
-    unknown: Vec<Account>,
+    /// Those of them that are to be described, as they were known before.
+    unknown: Vec<(Account, Known)>,
     turned_away: usize,
 }
 
@@ -44,11 +44,11 @@ impl Work {
                 }
                 Known::Unknown => {
                     room -= 1;
-                    met.unknown.push(account.clone());
+                    met.unknown.push((account.clone(), known));
                 }
-                Known::Listed => met.unknown.push(account.clone()),
+                Known::Listed => met.unknown.push((account.clone(), known)),
                 Known::Described(at) if now.since(at) >= self.tools.rules.max_age => {
-                    met.unknown.push(account.clone());
+                    met.unknown.push((account.clone(), known));
                 }
                 Known::Described(_) => {}
             }
@@ -66,15 +66,22 @@ impl Work {
     }
 
     /// One conditional request for each that is to be described.
-    pub(crate) async fn describe(&self, met: &Met) -> Result<(), Stop> {
-        for account in &met.unknown {
+    pub(crate) async fn describe(&mut self, met: &Met) -> Result<(), Stop> {
+        for (account, known) in &met.unknown {
             let target = format!("/users/{}", part(&account.login));
             match self.fetch(&target).await? {
                 Answer::Document(document) => {
                     let record = profile(&document.body).map_err(unreadable)?;
                     let (depth, now) = (self.run.depth + 1, self.now());
+                    let is_it = record.github_id == account.id;
                     let store = self.store();
                     store.upsert_developers(&[record], depth, now).await?;
+                    // A page takes as many requests as it has strangers, and the cursor stands still meanwhile.
+                    let for_the_first_time = !matches!(known, Known::Described(_));
+                    if is_it && for_the_first_time && self.run.takeovers > 0 {
+                        self.run.got_on();
+                        self.save().await?;
+                    }
                 }
                 Answer::Absent(absence) => self.developer_is_absent(account.id, absence).await?,
             }

@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use uuid::Uuid;
 
 use super::fetch::Trouble;
-use super::retry::{Next, after_failure};
+use super::retry::{Next, RetryRules, after_failure};
 use super::throttle::resume_at;
 use super::work::{Stop, Tools, Work};
 use crate::chance::chance;
@@ -42,9 +42,12 @@ impl Tools {
         let holder = format!("{worker}/{}", Uuid::new_v4().simple());
         let lease = self.rules.lease;
         let claimed = self.store.claim_run(id, &holder, lease, self.now()).await?;
-        match claimed {
-            Some(run) => self.run_claimed(run, stopping).await,
-            None => Ok(Ran::NotOurs),
+        let Some(run) = claimed else {
+            return Ok(Ran::NotOurs);
+        };
+        match after_takeover(self.rules.retry, &run) {
+            Takeover::Run => self.run_claimed(run, stopping).await,
+            Takeover::GiveUp(error) => self.let_go(&run, &RunEnd::GivenUp(error)).await,
         }
     }
 
@@ -70,8 +73,12 @@ impl Tools {
             Ending::Panicked => self.failed(&work.run, "the worker panicked".to_owned()),
             Ending::Stopping => RunEnd::Released { at: self.now() },
         };
-        tell(&work.run, &end);
-        match self.store.finish_run(&work.run, &end, self.now()).await? {
+        self.let_go(&work.run, &end).await
+    }
+
+    async fn let_go(&self, run: &Run, end: &RunEnd) -> Result<Ran, StoreError> {
+        tell(run, end);
+        match self.store.finish_run(run, end, self.now()).await? {
             Finish::Written => Ok(Ran::Ended),
             Finish::NotYours | Finish::NotFound => Ok(Ran::NotOurs),
         }
@@ -111,13 +118,40 @@ impl Tools {
     }
 }
 
+/// What becomes of a run that was just claimed.
+enum Takeover {
+    Run,
+    /// Its workers ended as often as an attempt may fail: it might end this one too.
+    GiveUp(String),
+}
+
+fn after_takeover(rules: RetryRules, run: &Run) -> Takeover {
+    let attempt = u32::try_from(run.attempt).unwrap_or(u32::MAX);
+    if run.takeovers == 0 || after_failure(rules, attempt, 0.0) != Next::Dead {
+        return Takeover::Run;
+    }
+    let times = match run.takeovers {
+        1 => "once".to_owned(),
+        more => format!("{more} times"),
+    };
+    let before = match &run.error {
+        Some(error) => format!("; before that: {error}"),
+        None => String::new(),
+    };
+    Takeover::GiveUp(format!(
+        "its worker ended {times} while it ran, and it got no further{before}"
+    ))
+}
+
 fn tell(run: &Run, end: &RunEnd) {
     let task = run.target.task().as_str();
     let (id, requests) = (run.id, run.cost.requests);
     match end {
         RunEnd::Done => tracing::info!(%id, task, requests, "done"),
         RunEnd::Failed(error) => tracing::info!(%id, task, requests, error, "failed"),
-        RunEnd::Dead(error) => tracing::warn!(%id, task, requests, error, "dead"),
+        RunEnd::Dead(error) | RunEnd::GivenUp(error) => {
+            tracing::warn!(%id, task, requests, error, "dead")
+        }
         RunEnd::Retry { at, error } => {
             tracing::warn!(%id, task, requests, error, at = %at, "to be retried");
         }

@@ -66,7 +66,7 @@ impl From<StoreError> for Stop {
 }
 
 /// Where a run goes on. It outlives the process: a new field has a default, and a changed meaning a new version.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Cursor {
     version: u32,
     pub(crate) stage: Stage,
@@ -209,6 +209,9 @@ impl Work {
 
     /// Brings the run's own account up to date.
     pub(crate) fn note(&mut self) {
+        if self.cursor != Cursor::read(self.run.cursor.as_deref()) {
+            self.run.got_on();
+        }
         self.run.cursor = self.cursor.write();
         self.run.cost = Cost {
             requests: self.meter.requests(),

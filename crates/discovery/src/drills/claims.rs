@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use github_sim::Scale;
+use uuid::Uuid;
 
 use super::rig::{As, Rig};
 use crate::crawl::runner::Ran;
@@ -53,6 +54,85 @@ async fn what_a_dead_worker_held_goes_on_elsewhere_and_its_late_writes_change_no
     dead.cursor = Some("late".to_owned());
     let late = rig.store.renew_run(&dead, rig.now().after(lease)).await;
     assert_eq!(late.unwrap(), Finish::NotYours);
+}
+
+/// A worker that claims it and is never heard of again.
+async fn kill_one(rig: &Rig, store: &Store, id: Uuid) {
+    let lease = rig.crawler.tools.rules.lease;
+    let claimed = store.claim_run(id, "killed", lease, rig.now()).await;
+    assert!(claimed.unwrap().is_some());
+    rig.pass(lease + Duration::from_secs(1));
+}
+
+async fn check_what_kills_its_workers(rig: &Rig, store: &Store) {
+    let mut tools = rig.crawler.tools.clone();
+    tools.store = store.clone();
+    let now = tools.now();
+    let run = crate::store::NewRun {
+        target: crate::store::RunTarget::Developer("monalisa".to_owned()),
+        depth: 0,
+        run_after: now,
+    };
+    let id = store.queue_run(&run, now).await.unwrap().id();
+    for _ in 0..tools.rules.retry.max_attempts {
+        kill_one(rig, store, id).await;
+    }
+    let asked = rig.sim.counters().total;
+    let ran = tools.run(id, "heir", std::future::pending()).await.unwrap();
+    assert!(matches!(ran, Ran::Ended), "{ran:?}");
+    assert_eq!(rig.sim.counters().total, asked, "it was not begun again");
+    let (count, letters) = store.runs_in(&[RunState::Dead], 0, 10).await.unwrap();
+    assert_eq!((count, letters[0].id, letters[0].attempt), (1, id, 5));
+    let error = letters[0].error.as_deref().unwrap();
+    assert_eq!(
+        error,
+        "its worker ended 5 times while it ran, and it got no further"
+    );
+
+    // Somebody gives it another chance.
+    store.requeue_run(id, tools.now()).await.unwrap();
+    tools.run(id, "heir", std::future::pending()).await.unwrap();
+    assert_eq!(store.run(id).await.unwrap().unwrap().state, RunState::Done);
+}
+
+#[tokio::test]
+async fn what_kills_each_of_its_workers_becomes_a_dead_letter() {
+    let rig = Rig::start(Scale::Small, As::Somebody("crawler")).await;
+    check_what_kills_its_workers(&rig, &rig.store).await;
+    let server = test_servers::Postgres::start().await;
+    let shared = Store::open(&server.database("poison"), 4).await.unwrap();
+    check_what_kills_its_workers(&rig, &shared).await;
+}
+
+#[tokio::test]
+async fn workers_that_are_killed_here_and_there_lose_nothing() {
+    let rig = Rig::start(Scale::Small, As::Somebody("crawler")).await;
+    let id = rig.queue("octocat").await;
+    let lease = rig.crawler.tools.rules.lease;
+    let (mut deaths, sim) = (0, &rig.sim);
+    loop {
+        // Dropped without a word after a few requests, in the middle of a page or of the describing of its members.
+        let more = sim.counters().total + 3;
+        let killed = async {
+            while sim.counters().total < more {
+                tokio::task::yield_now().await;
+            }
+        };
+        let never = std::future::pending();
+        let tools = &rig.crawler.tools;
+        tokio::select! {
+            ran = tools.run(id, "mortal", never) => {
+                assert!(matches!(ran, Ok(Ran::Ended)), "{ran:?}");
+                break;
+            }
+            () = killed => deaths += 1,
+        }
+        rig.pass(lease + Duration::from_secs(1));
+    }
+    let run = rig.store.run(id).await.unwrap().unwrap();
+    assert_eq!(run.state, RunState::Done, "{deaths}: {:?}", run.error);
+    let allowed = rig.crawler.tools.rules.retry.max_attempts;
+    assert!(deaths > 3 * allowed, "{deaths}");
 }
 
 #[tokio::test]

@@ -19,6 +19,8 @@ use super::StoreError;
 
 const SQLITE_TABLES: &str = include_str!("../../migrations/sqlite/1_tables.sql");
 const POSTGRES_TABLES: &str = include_str!("../../migrations/postgres/1_tables.sql");
+const SQLITE_TAKEOVERS: &str = include_str!("../../migrations/sqlite/3_takeovers.sql");
+const POSTGRES_TAKEOVERS: &str = include_str!("../../migrations/postgres/3_takeovers.sql");
 const SQLITE_CRAWL: &str = include_str!("../../migrations/sqlite/2_crawl.sql");
 const POSTGRES_CRAWL: &str = include_str!("../../migrations/postgres/2_crawl.sql");
 
@@ -252,8 +254,16 @@ impl Database {
 
     async fn migrate(&self) -> Result<(), StoreError> {
         let steps = match self.dialect() {
-            Dialect::Sqlite => [(1, "tables", SQLITE_TABLES), (2, "crawl", SQLITE_CRAWL)],
-            Dialect::Postgres => [(1, "tables", POSTGRES_TABLES), (2, "crawl", POSTGRES_CRAWL)],
+            Dialect::Sqlite => [
+                (1, "tables", SQLITE_TABLES),
+                (2, "crawl", SQLITE_CRAWL),
+                (3, "takeovers", SQLITE_TAKEOVERS),
+            ],
+            Dialect::Postgres => [
+                (1, "tables", POSTGRES_TABLES),
+                (2, "crawl", POSTGRES_CRAWL),
+                (3, "takeovers", POSTGRES_TAKEOVERS),
+            ],
         };
         let steps = steps.into_iter().map(|(version, name, sql)| {
             let sql = sql.into_sql_str();

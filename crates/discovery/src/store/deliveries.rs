@@ -1,4 +1,4 @@
-//! Which runs are to be handed to the job library now, and who holds one.
+//! Which runs are to be handed to the job library now.
 //!
 //! The runs are the truth, and the job library only carries their ids: a run whose delivery was lost is delivered again,
 //! and one that was delivered twice is claimed once.
@@ -8,7 +8,6 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::database::{Dialect, Statement};
-use super::runs::{Finish, Run};
 use super::{Store, StoreError};
 use crate::moment::Moment;
 
@@ -42,22 +41,5 @@ impl Store {
             Uuid::parse_str(&text).map_err(|_| StoreError::Unknown("the id of a run"))
         };
         rows.iter().map(|row| id(row.text("id")?)).collect()
-    }
-
-    /// Holds a claimed run for longer, without writing how far it got.
-    pub(crate) async fn hold_run(&self, held: &Run, until: Moment) -> Result<Finish, StoreError> {
-        let update = Statement::new(
-            "UPDATE runs SET lease_until = $3 WHERE id = $1 AND claimed_by = $2 AND state = 'running'",
-        )
-        .bind(held.id.to_string())
-        .bind(&held.claimed_by)
-        .bind(until);
-        let mut transaction = self.database.begin().await?;
-        let changed = transaction.execute(update).await?;
-        transaction.commit().await?;
-        Ok(match changed {
-            0 => Finish::NotYours,
-            _ => Finish::Written,
-        })
     }
 }

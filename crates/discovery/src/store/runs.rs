@@ -1,13 +1,8 @@
-//! The tasks as the user sees them: queued once for each target, claimed by one worker at a time, never lost.
-//!
-//! A claim is a lease: whoever holds it renews it while it works. A worker that died lets it lapse, and the next
-//! claim takes the run over at its cursor. Writes of a holder whose lease was taken over change nothing.
-
-use std::time::Duration;
+//! The tasks as the user sees them: queued once for each target, never lost. Who works on one is `claims`' business.
 
 use uuid::Uuid;
 
-use super::database::{Dialect, Row, Statement, Transaction};
+use super::database::{Row, Statement, Transaction};
 use super::{Store, StoreError, words};
 use crate::moment::Moment;
 
@@ -61,8 +56,10 @@ pub(crate) struct Run {
     pub(crate) target: RunTarget,
     pub(crate) depth: i64,
     pub(crate) state: RunState,
-    /// How often it was begun and had to be begun again because of an error.
+    /// How many attempts have failed: by an error, or by the end of a worker that had not got on.
     pub(crate) attempt: i64,
+    /// How many of these are workers that ended, one after the other, since the run last got on.
+    pub(crate) takeovers: i64,
     pub(crate) run_after: Moment,
     pub(crate) created_at: Moment,
     pub(crate) started_at: Option<Moment>,
@@ -104,29 +101,6 @@ impl Queued {
             Self::New(id) | Self::Already(id) => *id,
         }
     }
-}
-
-/// How a holder lets go of a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum RunEnd {
-    Done,
-    /// For good: GitHub does not know the target.
-    Failed(String),
-    /// Every attempt failed; somebody has to look at it.
-    Dead(String),
-    /// Once more later, with an attempt more.
-    Retry {
-        at: Moment,
-        error: String,
-    },
-    /// Once more when there is quota; that is no failed attempt.
-    WaitingQuota {
-        until: Moment,
-    },
-    /// Given back untouched, as by a worker that is told to stop.
-    Released {
-        at: Moment,
-    },
 }
 
 /// What happened to a run that somebody wanted to change.
@@ -203,101 +177,6 @@ impl Store {
         row.as_ref().map(run).transpose()
     }
 
-    /// Takes the run that waits longest, or one whose holder died, for so long. Two callers never get the same.
-    pub(crate) async fn claim_next_run(
-        &self,
-        owner: &str,
-        lease: Duration,
-        now: Moment,
-    ) -> Result<Option<Run>, StoreError> {
-        let mut transaction = self.database.begin().await?;
-        let skip = match transaction.dialect() {
-            Dialect::Sqlite => "",
-            Dialect::Postgres => " FOR UPDATE SKIP LOCKED",
-        };
-        let select = Statement::new(format!(
-            "SELECT id FROM runs WHERE (state IN ('queued', 'waiting_quota') AND run_after <= $1) \
-             OR (state = 'running' AND lease_until <= $1) ORDER BY run_after, id LIMIT 1{skip}"
-        ));
-        let Some(row) = transaction.first(select.bind(now)).await? else {
-            return Ok(None);
-        };
-        let id = row.text("id")?;
-        let claimed = claim(&mut transaction, &id, owner, lease, now).await?;
-        transaction.commit().await?;
-        Ok(claimed)
-    }
-
-    /// Takes this run, if it may run now and nobody holds it.
-    pub(crate) async fn claim_run(
-        &self,
-        id: Uuid,
-        owner: &str,
-        lease: Duration,
-        now: Moment,
-    ) -> Result<Option<Run>, StoreError> {
-        let mut transaction = self.database.begin().await?;
-        let claimed = claim(&mut transaction, &id.to_string(), owner, lease, now).await?;
-        transaction.commit().await?;
-        Ok(claimed)
-    }
-
-    /// Writes how far a run got and holds it for so long again.
-    pub(crate) async fn renew_run(&self, held: &Run, until: Moment) -> Result<Finish, StoreError> {
-        let update = Statement::new(
-            "UPDATE runs SET lease_until = $3, progress_page = $4, progress_pages = $5, progress_items = $6, \
-             requests = $7, not_modified = $8, cursor = $9 WHERE id = $1 AND claimed_by = $2 AND state = 'running'",
-        )
-        .bind(held.id.to_string())
-        .bind(&held.claimed_by)
-        .bind(until)
-        .bind(held.progress.page)
-        .bind(held.progress.pages)
-        .bind(held.progress.items)
-        .bind(held.cost.requests)
-        .bind(held.cost.not_modified)
-        .bind(&held.cursor);
-        self.write_run(update).await
-    }
-
-    /// Lets go of a held run, with its progress, cost and cursor.
-    pub(crate) async fn finish_run(
-        &self,
-        held: &Run,
-        end: &RunEnd,
-        now: Moment,
-    ) -> Result<Finish, StoreError> {
-        let (state, run_after, error, attempts) = match end {
-            RunEnd::Done => (RunState::Done, None, None, 0),
-            RunEnd::Failed(error) => (RunState::Failed, None, Some(error), 0),
-            RunEnd::Dead(error) => (RunState::Dead, None, Some(error), 1),
-            RunEnd::Retry { at, error } => (RunState::Queued, Some(*at), Some(error), 1),
-            RunEnd::WaitingQuota { until } => (RunState::WaitingQuota, Some(*until), None, 0),
-            RunEnd::Released { at } => (RunState::Queued, Some(*at), None, 0),
-        };
-        let finished_at = (!state.is_live()).then_some(now);
-        let update = Statement::new(
-            "UPDATE runs SET state = $3, run_after = COALESCE($4, run_after), error = $5, attempt = attempt + $6, \
-             finished_at = $7, progress_page = $8, progress_pages = $9, progress_items = $10, requests = $11, \
-             not_modified = $12, cursor = $13, claimed_by = NULL, lease_until = NULL \
-             WHERE id = $1 AND claimed_by = $2 AND state = 'running'",
-        )
-        .bind(held.id.to_string())
-        .bind(&held.claimed_by)
-        .bind(state.as_str())
-        .bind(run_after)
-        .bind(error.cloned())
-        .bind(attempts)
-        .bind(finished_at)
-        .bind(held.progress.page)
-        .bind(held.progress.pages)
-        .bind(held.progress.items)
-        .bind(held.cost.requests)
-        .bind(held.cost.not_modified)
-        .bind(&held.cursor);
-        self.write_run(update).await
-    }
-
     /// Ends a run that has not ended. Its holder learns it from the next renewal.
     pub(crate) async fn cancel_run(&self, id: Uuid, now: Moment) -> Result<Finish, StoreError> {
         let update = Statement::new(format!(
@@ -314,7 +193,7 @@ impl Store {
     /// Gives a dead letter another chance, from its cursor. If its target was queued again meanwhile, that one does it.
     pub(crate) async fn requeue_run(&self, id: Uuid, now: Moment) -> Result<Finish, StoreError> {
         let update = Statement::new(format!(
-            "UPDATE runs SET state = 'queued', attempt = 0, run_after = $2, finished_at = NULL, error = NULL \
+            "UPDATE runs SET state = 'queued', attempt = 0, takeovers = 0, run_after = $2, finished_at = NULL, error = NULL \
              WHERE id = $1 AND state = 'dead' AND NOT EXISTS (SELECT 1 FROM runs AS other \
              WHERE other.name = runs.name AND other.target_key = runs.target_key AND other.{LIVE})"
         ));
@@ -362,7 +241,7 @@ impl Store {
         Ok((count, runs?))
     }
 
-    async fn write_run(&self, update: Statement) -> Result<Finish, StoreError> {
+    pub(super) async fn write_run(&self, update: Statement) -> Result<Finish, StoreError> {
         let mut transaction = self.database.begin().await?;
         let changed = transaction.execute(update).await?;
         transaction.commit().await?;
@@ -415,32 +294,11 @@ fn run_id(now: Moment) -> Uuid {
     Uuid::new_v7(time)
 }
 
-async fn claim(
-    transaction: &mut Transaction,
-    id: &str,
-    owner: &str,
-    lease: Duration,
-    now: Moment,
-) -> Result<Option<Run>, StoreError> {
-    let update = Statement::new(
-        "UPDATE runs SET state = 'running', claimed_by = $2, lease_until = $3, \
-         started_at = COALESCE(started_at, $4) WHERE id = $1 AND \
-         ((state IN ('queued', 'waiting_quota') AND run_after <= $4) OR (state = 'running' AND lease_until <= $4)) \
-         RETURNING *",
-    )
-    .bind(id)
-    .bind(owner)
-    .bind(now.after(lease))
-    .bind(now);
-    let row = transaction.first(update).await?;
-    row.as_ref().map(run).transpose()
-}
-
 fn parse_id(text: &str) -> Result<Uuid, StoreError> {
     Uuid::parse_str(text).map_err(|_| StoreError::Unknown("the id of a run"))
 }
 
-fn run(row: &Row) -> Result<Run, StoreError> {
+pub(super) fn run(row: &Row) -> Result<Run, StoreError> {
     Ok(Run {
         id: parse_id(&row.text("id")?)?,
         target: RunTarget::parse(&row.text("name")?, row.text("target")?)
@@ -449,6 +307,7 @@ fn run(row: &Row) -> Result<Run, StoreError> {
         state: RunState::parse(&row.text("state")?)
             .ok_or(StoreError::Unknown("the state of a run"))?,
         attempt: row.integer("attempt")?,
+        takeovers: row.integer("takeovers")?,
         run_after: row.moment("run_after")?,
         created_at: row.moment("created_at")?,
         started_at: row.maybe_moment("started_at")?,

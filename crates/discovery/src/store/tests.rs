@@ -107,6 +107,7 @@ cases! {
     runs::a_target_is_queued_once_while_it_lives,
     runs::a_run_is_held_by_one_worker_and_taken_over_at_its_cursor,
     runs::the_ends_of_a_run,
+    runs::a_takeover_counts_until_the_run_gets_on,
     runs::many_workers_never_hold_the_same_run,
 }
 

@@ -170,6 +170,60 @@ pub(super) async fn the_ends_of_a_run(store: &Store) {
     );
 }
 
+/// Claims of workers that die at once, each when the lease of the one before has lapsed.
+async fn die_at(store: &Store, id: uuid::Uuid, from: i64, workers: i64) -> Run {
+    let mut last = None;
+    for worker in 0..workers {
+        let now = at(from + 100 * worker);
+        last = store.claim_run(id, "mortal", LEASE, now).await.unwrap();
+    }
+    last.unwrap()
+}
+
+pub(super) async fn a_takeover_counts_until_the_run_gets_on(store: &Store) {
+    let id = queue(store, "ada").await.id();
+    let held = die_at(store, id, 0, 4).await;
+    assert_eq!((held.attempt, held.takeovers), (3, 3));
+    // It gives up its quota, is given back and fails, and has not got on.
+    let until = at(1_000);
+    for (end, attempt) in [
+        (RunEnd::WaitingQuota { until }, 3),
+        (RunEnd::Released { at: until }, 3),
+        (
+            RunEnd::Retry {
+                at: until,
+                error: "GitHub answered 502".to_owned(),
+            },
+            4,
+        ),
+    ] {
+        let held = match store.run(id).await.unwrap().unwrap() {
+            run if run.state == RunState::Running => run,
+            _ => die_at(store, id, 1_000, 1).await,
+        };
+        store.finish_run(&held, &end, at(900)).await.unwrap();
+        let run = store.run(id).await.unwrap().unwrap();
+        assert_eq!((run.attempt, run.takeovers), (attempt, 3), "{end:?}");
+    }
+    // A step forward takes back what the dead have counted, and not the error.
+    let mut held = die_at(store, id, 1_000, 2).await;
+    assert_eq!((held.attempt, held.takeovers), (5, 4));
+    held.got_on();
+    store.renew_run(&held, at(2_000)).await.unwrap();
+    let run = store.run(id).await.unwrap().unwrap();
+    assert_eq!((run.attempt, run.takeovers), (1, 0));
+    // And the next death counts anew.
+    let held = die_at(store, id, 2_000, 1).await;
+    assert_eq!((held.attempt, held.takeovers), (2, 1));
+    let end = RunEnd::GivenUp("its worker ended".to_owned());
+    store.finish_run(&held, &end, at(2_001)).await.unwrap();
+    let (_, letters) = store.runs_in(&[RunState::Dead], 0, 10).await.unwrap();
+    assert_eq!((letters[0].id, letters[0].attempt), (id, 2));
+    store.requeue_run(id, at(2_002)).await.unwrap();
+    let run = store.run(id).await.unwrap().unwrap();
+    assert_eq!((run.attempt, run.takeovers), (0, 0));
+}
+
 pub(super) async fn many_workers_never_hold_the_same_run(store: &Store) {
     let logins: Vec<NewRun> = (0..20).map(|n| profile(&format!("d{n}"), at(0))).collect();
     store.queue_runs(&logins, at(0)).await.unwrap();
