@@ -138,13 +138,12 @@ impl Shared {
         repository: &Repository,
         extent: Extent,
     ) -> Result<Windowed, Problem> {
-        let name = &repository.full_name;
-        if extent == self.windows.extent()
-            && let Some(watched) = self.windows.watched(repository.id)
-        {
-            return Ok(Windowed::of(name, watched, self.now()));
-        }
-        Ok(Windowed::read(&self.desk.store, repository, extent, self.now()).await?)
+        let store = &self.desk.store;
+        let windowed = self
+            .windows
+            .windowed(store, repository, extent, self.now())
+            .await?;
+        Ok(windowed)
     }
 
     /// Takes a look at what the gauges show.

@@ -157,6 +157,14 @@ impl Window {
         Inserted::Counted
     }
 
+    /// Whether nothing in it has become too old.
+    pub(crate) fn is_as_of(&self, now: Timestamp) -> bool {
+        let start = self.extent.start(now);
+        let oldest = self.events.front().map(|((at, _), _)| *at);
+        let crowded_out = self.crowded_out.map(|(at, _)| at);
+        oldest.is_none_or(|at| at > start) && crowded_out.is_none_or(|at| at > start)
+    }
+
     /// Lets go of what has become too old.
     pub fn expire(&mut self, now: Timestamp) {
         let start = self.extent.start(now);
@@ -239,6 +247,16 @@ impl Window {
         now: Timestamp,
     ) -> WindowReport {
         self.expire(now);
+        self.described(covered_from, gaps, now)
+    }
+
+    /// The same of a window that [is as of](Self::is_as_of) now.
+    pub(crate) fn described(
+        &self,
+        covered_from: Option<Timestamp>,
+        gaps: &[Gap],
+        now: Timestamp,
+    ) -> WindowReport {
         let start = self.extent.start(now);
         let limited_by = if self.crowded_out.is_some() {
             LimitedBy::Count

@@ -1,19 +1,21 @@
 //! One repository's window together with what is known of its gaps: what every answer about it is made from.
 
+use std::sync::Arc;
+
 use crate::Timestamp;
 use crate::name::FullName;
 use crate::picture::{Point, Scene};
 use crate::routes::shapes::StatisticsObject;
 use crate::statistics::Statistics;
 use crate::store::{Repository, Store, StoreError};
-use crate::window::{Extent, Window, WindowReport};
+use crate::window::{Extent, WindowReport};
 use crate::windows::Watched;
 
 /// A window as of a moment.
 #[derive(Clone, Debug)]
 pub struct Windowed {
     name: FullName,
-    window: Window,
+    watched: Arc<Watched>,
     report: WindowReport,
 }
 
@@ -33,17 +35,17 @@ impl Windowed {
             gaps: store.gaps(repository.id).await?,
             covered_from: repository.covered_from,
         };
-        Ok(Self::of(&repository.full_name, watched, now))
+        Ok(Self::of(&repository.full_name, Arc::new(watched), now))
     }
 
-    /// From what the poller keeps in memory.
-    pub fn of(name: &FullName, mut watched: Watched, now: Timestamp) -> Self {
+    /// Of a window without anything that is too old now.
+    pub(crate) fn of(name: &FullName, watched: Arc<Watched>, now: Timestamp) -> Self {
         let report = watched
             .window
-            .report(watched.covered_from, &watched.gaps, now);
+            .described(watched.covered_from, &watched.gaps, now);
         Self {
             name: name.clone(),
-            window: watched.window,
+            watched,
             report,
         }
     }
@@ -56,29 +58,24 @@ impl Windowed {
     /// The numbers, of these types or of all that occur.
     pub fn object(&self, types: &[String], now: Timestamp) -> StatisticsObject {
         let asked: Vec<&str> = types.iter().map(String::as_str).collect();
+        let window = &self.watched.window;
         let stats: Vec<Statistics> = match asked.is_empty() {
-            true => self
-                .window
-                .kinds()
-                .map(|kind| self.window.statistics(kind))
-                .collect(),
-            false => asked
-                .iter()
-                .map(|kind| self.window.statistics(kind))
-                .collect(),
+            true => window.kinds().map(|kind| window.statistics(kind)).collect(),
+            false => asked.iter().map(|kind| window.statistics(kind)).collect(),
         };
         StatisticsObject {
             repository: self.name.to_string(),
             window: self.report.clone(),
             computed_at: now,
             stats,
-            all: self.window.together(&asked),
+            all: window.together(&asked),
         }
     }
 
     /// What can be drawn of it, of these types or of all.
     pub fn scene<T>(&self, types: &[String], draw: impl FnOnce(&Scene<'_>) -> T) -> T {
         let points: Vec<Point<'_>> = self
+            .watched
             .window
             .events()
             .filter(|(_, kind)| types.is_empty() || types.iter().any(|one| one == kind))
