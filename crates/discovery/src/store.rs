@@ -6,6 +6,7 @@
 //! | module | what it is responsible for |
 //! |---|---|
 //! | `database` | one way of talking to both databases |
+//! | `conflicts` | when a write begins anew that another was in the way of |
 //! | `developers`, `repositories` | who and what is known, by GitHub's ids; when each is due |
 //! | `edges` | who follows, stars and owns what; passes that close what is gone |
 //! | `gaps` | what can never match, and why |
@@ -26,6 +27,7 @@ use std::fmt;
 use service_database::{Address, NoAddress};
 
 mod claims;
+mod conflicts;
 mod database;
 mod deliveries;
 mod developers;
@@ -84,22 +86,27 @@ pub enum StoreError {
     /// A statement failed.
     #[error("failed to use the database")]
     Query(#[source] sqlx::Error),
+    /// Another writer changed it meanwhile.
+    #[error("another writer changed it meanwhile")]
+    Overtaken,
     /// Something there was not written by this program.
     #[error("the database holds a value that is not known: {0}")]
     Unknown(&'static str),
 }
 
 impl StoreError {
-    /// Two writers stood in each other's way; the same call may succeed now.
-    pub(crate) fn is_conflict(&self) -> bool {
-        let Self::Query(sqlx::Error::Database(error)) = self else {
-            return false;
-        };
-        // PostgreSQL: serialization failure, deadlock; SQLite: busy, and its extended forms.
-        matches!(
-            error.code().as_deref(),
-            Some("40001" | "40P01" | "5" | "261" | "517")
-        )
+    /// Two writers stood in each other's way; the same transaction may succeed now.
+    fn is_conflict(&self) -> bool {
+        match self {
+            Self::Overtaken => true,
+            // PostgreSQL's serialization failure and deadlock. SQLite has one writer, and whoever found it busy has
+            // waited long enough.
+            Self::Query(sqlx::Error::Database(error)) => {
+                matches!(error.code().as_deref(), Some("40001" | "40P01"))
+            }
+            Self::Address(_) | Self::Open { .. } | Self::Migrate(_) => false,
+            Self::Query(_) | Self::Unknown(_) => false,
+        }
     }
 }
 

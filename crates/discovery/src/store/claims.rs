@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::database::{Dialect, Statement, Transaction};
+use super::database::{Dialect, Statement, Transaction, writing};
 use super::runs::{Finish, Run, RunState, run};
 use super::{Store, StoreError};
 use crate::moment::Moment;
@@ -61,8 +61,7 @@ impl Store {
         lease: Duration,
         now: Moment,
     ) -> Result<Option<Run>, StoreError> {
-        let mut transaction = self.database.begin().await?;
-        let skip = match transaction.dialect() {
+        let skip = match self.database.dialect() {
             Dialect::Sqlite => "",
             Dialect::Postgres => " FOR UPDATE SKIP LOCKED",
         };
@@ -70,13 +69,14 @@ impl Store {
             "SELECT id FROM runs WHERE (state IN ('queued', 'waiting_quota') AND run_after <= $1) \
              OR (state = 'running' AND lease_until <= $1) ORDER BY run_after, id LIMIT 1{skip}"
         ));
-        let Some(row) = transaction.first(select.bind(now)).await? else {
-            return Ok(None);
-        };
-        let id = row.text("id")?;
-        let claimed = claim(&mut transaction, &id, owner, lease, now).await?;
-        transaction.commit().await?;
-        Ok(claimed)
+        let select = select.bind(now);
+        writing!(self.database, |transaction| {
+            let Some(row) = transaction.first(select.clone()).await? else {
+                return Ok(None);
+            };
+            let id = row.text("id")?;
+            claim(transaction, &id, owner, lease, now).await
+        })
     }
 
     /// Takes this run, if it may run now and nobody holds it.
@@ -87,10 +87,10 @@ impl Store {
         lease: Duration,
         now: Moment,
     ) -> Result<Option<Run>, StoreError> {
-        let mut transaction = self.database.begin().await?;
-        let claimed = claim(&mut transaction, &id.to_string(), owner, lease, now).await?;
-        transaction.commit().await?;
-        Ok(claimed)
+        let id = id.to_string();
+        writing!(self.database, |transaction| {
+            claim(transaction, &id, owner, lease, now).await
+        })
     }
 
     /// Writes how far a run got and holds it for so long again.

@@ -16,6 +16,8 @@ use sqlx::sqlite::{
 use sqlx::{AssertSqlSafe, Postgres, Row as _, SqlSafeStr as _, Sqlite};
 
 use super::StoreError;
+use super::conflicts::{Next, after_conflict};
+use crate::chance::chance;
 
 const SQLITE_TABLES: &str = include_str!("../../migrations/sqlite/1_tables.sql");
 const POSTGRES_TABLES: &str = include_str!("../../migrations/postgres/1_tables.sql");
@@ -209,6 +211,28 @@ impl Row {
     }
 }
 
+/// Writes in one transaction: all of it happens, or nothing. In PostgreSQL two writers may stand in each other's way, and
+/// one of them is sent back: it begins anew, so the block must be fit to be run again. A macro, because the future of an
+/// async closure that borrows cannot be shown to be `Send`.
+macro_rules! writing {
+    ($database:expr, |$transaction:ident| $work:block) => {{
+        let mut attempt = 1;
+        loop {
+            let mut begun = match $database.begin().await {
+                Ok(begun) => begun,
+                Err(error) => break Err(error),
+            };
+            let $transaction = &mut begun;
+            let worked = async { $work }.await;
+            match begun.end(worked, attempt).await {
+                $crate::store::database::Written::Ended(ended) => break ended,
+                $crate::store::database::Written::SentBack => attempt += 1,
+            }
+        }
+    }};
+}
+pub(crate) use writing;
+
 impl Database {
     pub(crate) async fn open(address: &Address, max_connections: u32) -> Result<Self, StoreError> {
         let database = match address {
@@ -305,7 +329,14 @@ impl Database {
         Ok(self.all(statement).await?.into_iter().next())
     }
 
-    /// Starts to write. What is not committed never happened.
+    /// Writes one statement, and tells how many rows it changed.
+    pub(crate) async fn execute(&self, statement: &Statement) -> Result<u64, StoreError> {
+        writing!(self, |transaction| {
+            transaction.execute(statement.clone()).await
+        })
+    }
+
+    /// For `writing`, which ends what it begins.
     pub(crate) async fn begin(&self) -> Result<Transaction, StoreError> {
         match self {
             // Taking the lock at once: a reader that becomes a writer may find that it cannot.
@@ -327,6 +358,13 @@ impl Database {
             Self::Postgres(pool) => pool.close().await,
         }
     }
+}
+
+/// What became of a transaction.
+pub(crate) enum Written<T> {
+    Ended(Result<T, StoreError>),
+    /// Another writer was in the way, and has had its turn.
+    SentBack,
 }
 
 #[derive(Debug)]
@@ -399,7 +437,38 @@ impl Transaction {
         Ok(())
     }
 
-    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+    /// Commits what worked. What another writer was in the way of is given another attempt, after a moment.
+    pub(crate) async fn end<T>(self, worked: Result<T, StoreError>, attempt: u32) -> Written<T> {
+        let ended = match worked {
+            Ok(value) => self.commit().await.map(|()| value),
+            Err(error) => {
+                // If even that fails, the connection is gone, and the transaction with it.
+                let _ = self.roll_back().await;
+                Err(error)
+            }
+        };
+        match ended {
+            Err(error) if error.is_conflict() => match after_conflict(attempt, chance()) {
+                Next::Again { after } => {
+                    tracing::debug!(%error, attempt, "another writer was in the way");
+                    tokio::time::sleep(after).await;
+                    Written::SentBack
+                }
+                Next::GiveUp => Written::Ended(Err(error)),
+            },
+            ended => Written::Ended(ended),
+        }
+    }
+
+    async fn roll_back(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(transaction) => transaction.rollback().await,
+            Self::Postgres(transaction) => transaction.rollback().await,
+        }
+        .map_err(StoreError::Query)
+    }
+
+    async fn commit(self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(transaction) => transaction.commit().await,
             Self::Postgres(transaction) => transaction.commit().await,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::database::{Dialect, Statement};
+use super::database::{Dialect, Statement, writing};
 use super::{Store, StoreError};
 use crate::moment::Moment;
 
@@ -19,8 +19,7 @@ impl Store {
         limit: u32,
         now: Moment,
     ) -> Result<Vec<Uuid>, StoreError> {
-        let mut transaction = self.database.begin().await?;
-        let skip = match transaction.dialect() {
+        let skip = match self.database.dialect() {
             Dialect::Sqlite => "",
             Dialect::Postgres => " FOR UPDATE SKIP LOCKED",
         };
@@ -35,8 +34,9 @@ impl Store {
         .bind(now)
         .bind(now.before(lost_after))
         .bind(i64::from(limit));
-        let rows = transaction.all(take).await?;
-        transaction.commit().await?;
+        let rows = writing!(self.database, |transaction| {
+            transaction.all(take.clone()).await
+        })?;
         let id = |text: String| {
             Uuid::parse_str(&text).map_err(|_| StoreError::Unknown("the id of a run"))
         };

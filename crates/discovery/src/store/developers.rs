@@ -1,6 +1,6 @@
 //! Who is known: the accounts by GitHub's ids, when each is due, and who comes next.
 
-use super::database::{Row, Statement, Transaction};
+use super::database::{Dialect, Row, Statement, Transaction, writing};
 use super::{Store, StoreError, words};
 use crate::moment::Moment;
 
@@ -102,15 +102,16 @@ impl Store {
         // In one order, so that two writers cannot wait for each other.
         let mut sorted: Vec<&DeveloperRecord> = records.iter().collect();
         sorted.sort_by_key(|record| record.github_id);
-        let mut transaction = self.database.begin().await?;
-        let mut inserted = 0;
-        for record in sorted {
-            inserted += upsert(&mut transaction, record, depth, now).await?;
-        }
-        let change = i64::try_from(inserted).unwrap_or(i64::MAX);
-        transaction.count(&[("developers", change)]).await?;
-        transaction.commit().await?;
-        Ok(Upserted { inserted })
+        writing!(self.database, |transaction| {
+            lock(transaction, &sorted).await?;
+            let mut inserted = 0;
+            for record in &sorted {
+                inserted += upsert(transaction, record, depth, now).await?;
+            }
+            let change = i64::try_from(inserted).unwrap_or(i64::MAX);
+            transaction.count(&[("developers", change)]).await?;
+            Ok(Upserted { inserted })
+        })
     }
 
     pub(crate) async fn developer(&self, github_id: i64) -> Result<Option<Developer>, StoreError> {
@@ -238,11 +239,32 @@ impl Store {
         .bind(mark.last_full_sync)
         .bind(mark.due_at)
         .bind(mark.back_off_seconds);
-        let mut transaction = self.database.begin().await?;
-        transaction.execute(update).await?;
-        transaction.count(&[]).await?;
-        transaction.commit().await
+        writing!(self.database, |transaction| {
+            transaction.execute(update.clone()).await?;
+            transaction.count(&[]).await
+        })
     }
+}
+
+/// Whoever is there and will be written: these, and those who hold their logins. Held in the order of their ids, so that
+/// two writers of swapped logins wait one after the other and not for each other.
+async fn lock(
+    transaction: &mut Transaction,
+    records: &[&DeveloperRecord],
+) -> Result<(), StoreError> {
+    if records.is_empty() || transaction.dialect() == Dialect::Sqlite {
+        return Ok(());
+    }
+    let ids: Vec<i64> = records.iter().map(|record| record.github_id).collect();
+    let mut select = Statement::new("SELECT github_id FROM developers WHERE github_id IN ");
+    select.push_ids(&ids);
+    for (at, record) in records.iter().enumerate() {
+        select.push(if at == 0 { " OR login_key IN (" } else { ", " });
+        select.push_value(record.login.to_lowercase());
+    }
+    select.push(") ORDER BY github_id FOR UPDATE");
+    transaction.execute(select).await?;
+    Ok(())
 }
 
 async fn upsert(

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::database::{Dialect, Statement, Transaction};
+use super::database::{Dialect, Statement, Transaction, writing};
 use super::repositories::RepositoryRecord;
 use super::{Store, StoreError};
 use crate::moment::Moment;
@@ -104,9 +104,7 @@ impl Store {
         kind: EdgeKind,
         anchor: Anchor,
     ) -> Result<Pass, StoreError> {
-        let mut transaction = self.database.begin().await?;
-        let tick = tick(&mut transaction).await?;
-        transaction.commit().await?;
+        let tick = writing!(self.database, |transaction| { tick(transaction).await })?;
         Ok(Pass { kind, anchor, tick })
     }
 
@@ -122,15 +120,15 @@ impl Store {
             .iter()
             .map(|other| pass.anchor.edge(*other))
             .collect();
-        let mut transaction = self.database.begin().await?;
-        let seen = tick(&mut transaction).await?;
-        let opened = open_edges(&mut transaction, pass.kind, &edges, seen, now).await?;
-        let opened: Vec<i64> = opened.other_ends(pass.anchor);
-        make_due(&mut transaction, pass, &opened, now).await?;
-        let count = i64::try_from(opened.len()).unwrap_or(i64::MAX);
-        transaction.count(&[(pass.kind.as_str(), count)]).await?;
-        transaction.commit().await?;
-        Ok(opened)
+        writing!(self.database, |transaction| {
+            let seen = tick(transaction).await?;
+            let opened = open_edges(transaction, pass.kind, &edges, seen, now).await?;
+            let opened: Vec<i64> = opened.other_ends(pass.anchor);
+            make_due(transaction, pass, &opened, now).await?;
+            let count = i64::try_from(opened.len()).unwrap_or(i64::MAX);
+            transaction.count(&[(pass.kind.as_str(), count)]).await?;
+            Ok(opened)
+        })
     }
 
     /// Ends a pass. Only a complete one closes what it did not see.
@@ -149,16 +147,18 @@ impl Store {
                 pass.kind.number()
             ));
             let close = close.bind(pass.anchor.id()).bind(pass.tick).bind(now);
-            let mut transaction = self.database.begin().await?;
-            for row in transaction.all(close).await? {
-                result.closed.push(row.integer("other")?);
-            }
-            if !result.closed.is_empty() {
-                make_due(&mut transaction, pass, &result.closed, now).await?;
-                let count = i64::try_from(result.closed.len()).unwrap_or(i64::MAX);
-                transaction.count(&[(pass.kind.as_str(), -count)]).await?;
-            }
-            transaction.commit().await?;
+            result.closed = writing!(self.database, |transaction| {
+                let rows = transaction.all(close.clone()).await?;
+                let closed: Result<Vec<i64>, StoreError> =
+                    rows.iter().map(|row| row.integer("other")).collect();
+                let closed = closed?;
+                if !closed.is_empty() {
+                    make_due(transaction, pass, &closed, now).await?;
+                    let count = i64::try_from(closed.len()).unwrap_or(i64::MAX);
+                    transaction.count(&[(pass.kind.as_str(), -count)]).await?;
+                }
+                Ok(closed)
+            })?;
         }
         result.open = self.open_edges(pass.kind, pass.anchor).await?;
         Ok(result)

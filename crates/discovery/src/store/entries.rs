@@ -12,7 +12,7 @@ use cache_backends::{
     Written, seal, unseal,
 };
 
-use super::database::{Dialect, Statement, Transaction};
+use super::database::{Dialect, Statement, Transaction, writing};
 use super::edges::tick;
 use super::{Store, StoreError};
 
@@ -76,8 +76,22 @@ impl<V: Persist> Entries<V> {
     }
 
     async fn merge_value(&self, key: &StoreKey, value: V) -> Result<Written, StoreError> {
-        let mut transaction = self.store.database.begin().await?;
-        lock(&mut transaction, key).await?;
+        let written = writing!(self.store.database, |transaction| {
+            self.merge_locked(transaction, key, value.clone()).await
+        })?;
+        if written == Written::Stored {
+            self.make_room().await?;
+        }
+        Ok(written)
+    }
+
+    async fn merge_locked(
+        &self,
+        transaction: &mut Transaction,
+        key: &StoreKey,
+        value: V,
+    ) -> Result<Written, StoreError> {
+        lock(transaction, key).await?;
         let select = Statement::new("SELECT value, bytes FROM entries WHERE key = $1");
         let found = transaction.first(select.bind(name(key))).await?;
         let (stored, before) = match &found {
@@ -93,11 +107,10 @@ impl<V: Persist> Entries<V> {
         let sealed = seal(&plain, &self.dictionaries);
         let bytes = i64::try_from(sealed.len()).unwrap_or(i64::MAX);
         if bytes > self.max_bytes / 8 {
-            remove(&mut transaction, key).await?;
-            transaction.commit().await?;
+            remove(transaction, key).await?;
             return Ok(Written::TooLarge);
         }
-        let stored = tick(&mut transaction).await?;
+        let stored = tick(transaction).await?;
         let upsert = Statement::new(
             "INSERT INTO entries (key, value, bytes, stored) VALUES ($1, $2, $3, $4) \
              ON CONFLICT (key) DO UPDATE SET value = excluded.value, bytes = excluded.bytes, stored = excluded.stored",
@@ -108,10 +121,7 @@ impl<V: Persist> Entries<V> {
         .bind(stored);
         transaction.execute(upsert).await?;
         let entries = i64::from(found.is_none());
-        self.account(&mut transaction, entries, bytes - before)
-            .await?;
-        transaction.commit().await?;
-        self.make_room().await?;
+        self.account(transaction, entries, bytes - before).await?;
         Ok(Written::Stored)
     }
 
@@ -129,8 +139,7 @@ impl<V: Persist> Entries<V> {
 
     async fn make_room(&self) -> Result<(), StoreError> {
         while self.usage.bytes.load(Ordering::Relaxed) > self.max_bytes {
-            let mut transaction = self.store.database.begin().await?;
-            let skip = match transaction.dialect() {
+            let skip = match self.store.database.dialect() {
                 Dialect::Sqlite => "",
                 Dialect::Postgres => " FOR UPDATE SKIP LOCKED",
             };
@@ -138,15 +147,17 @@ impl<V: Persist> Entries<V> {
                 "DELETE FROM entries WHERE key IN \
                  (SELECT key FROM entries ORDER BY stored LIMIT {EVICTED_AT_ONCE}{skip}) RETURNING bytes"
             ));
-            let rows = transaction.all(delete).await?;
-            let (mut entries, mut bytes) = (0, 0);
-            for row in &rows {
-                entries += 1;
-                bytes += row.integer("bytes")?;
-            }
-            self.account(&mut transaction, -entries, -bytes).await?;
-            transaction.commit().await?;
-            if rows.is_empty() {
+            if writing!(self.store.database, |transaction| {
+                let rows = transaction.all(delete.clone()).await?;
+                let (mut entries, mut bytes) = (0, 0);
+                for row in &rows {
+                    entries += 1;
+                    bytes += row.integer("bytes")?;
+                }
+                self.account(transaction, -entries, -bytes).await?;
+                Ok(entries)
+            })? == 0
+            {
                 // Others are at it.
                 return Ok(());
             }
@@ -167,15 +178,13 @@ impl<V: Persist> CacheStore<V> for Entries<V> {
     }
 
     async fn remove(&self, key: &StoreKey) -> Result<(), CacheError> {
-        let removed = async {
-            let mut transaction = self.store.database.begin().await?;
-            lock(&mut transaction, key).await?;
-            let [entries, bytes] = remove(&mut transaction, key).await?;
+        let removed = writing!(self.store.database, |transaction| {
+            lock(transaction, key).await?;
+            let [entries, bytes] = remove(transaction, key).await?;
             self.usage.entries.store(entries, Ordering::Relaxed);
             self.usage.bytes.store(bytes, Ordering::Relaxed);
-            transaction.commit().await
-        };
-        let removed: Result<(), StoreError> = removed.await;
+            Ok(())
+        });
         removed.map_err(|error| CacheError::unavailable(Operation::Remove).with_source(error))
     }
 

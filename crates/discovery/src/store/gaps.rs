@@ -1,6 +1,6 @@
 //! What can never match, and why: a list that is shorter than GitHub counts it.
 
-use super::database::Statement;
+use super::database::{Statement, writing};
 use super::{Store, StoreError, words};
 use crate::crawl::gap::GapReason;
 use crate::moment::Moment;
@@ -40,12 +40,12 @@ impl Store {
         subject_id: i64,
         gaps: &[Gap],
     ) -> Result<(), StoreError> {
-        let mut transaction = self.database.begin().await?;
-        let forget = Statement::new("DELETE FROM gaps WHERE subject = $1 AND subject_id = $2");
-        let forget = forget.bind(subject.as_str()).bind(subject_id);
-        transaction.execute(forget).await?;
-        for gap in gaps {
-            let insert = Statement::new(
+        writing!(self.database, |transaction| {
+            let forget = Statement::new("DELETE FROM gaps WHERE subject = $1 AND subject_id = $2");
+            let forget = forget.bind(subject.as_str()).bind(subject_id);
+            transaction.execute(forget).await?;
+            for gap in gaps {
+                let insert = Statement::new(
                 "INSERT INTO gaps (subject, subject_id, relation, reason, reported, stored, recorded_at) \
                  VALUES ($1, $2, $3, $4, $5, $6, $7)",
             )
@@ -56,10 +56,10 @@ impl Store {
             .bind(gap.reported)
             .bind(gap.stored)
             .bind(gap.recorded_at);
-            transaction.execute(insert).await?;
-        }
-        transaction.count(&[]).await?;
-        transaction.commit().await
+                transaction.execute(insert).await?;
+            }
+            transaction.count(&[]).await
+        })
     }
 
     /// The gaps of these developers or repositories.

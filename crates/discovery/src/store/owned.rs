@@ -79,11 +79,9 @@ impl Store {
              AND to_id = repositories.github_id AND closed_at IS NULL)",
             EdgeKind::Owns.number()
         ));
-        let mut transaction = self.database.begin().await?;
-        transaction
-            .execute(update.bind(owner).bind(now).bind(due_at))
-            .await?;
-        transaction.commit().await
+        let update = update.bind(owner).bind(now).bind(due_at);
+        self.database.execute(&update).await?;
+        Ok(())
     }
 
     async fn owned(&self, select: Statement) -> Result<Option<Owned>, StoreError> {

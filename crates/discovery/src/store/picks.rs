@@ -1,6 +1,6 @@
 //! Takes the next developers to sync, so that nobody takes the same.
 
-use super::database::{Dialect, Statement};
+use super::database::{Dialect, Statement, writing};
 use super::{Candidate, Store, StoreError};
 use crate::crawl::selection::PICKED_FOR;
 use crate::moment::Moment;
@@ -14,37 +14,38 @@ impl Store {
         count: u32,
         now: Moment,
     ) -> Result<Vec<Candidate>, StoreError> {
-        let mut transaction = self.database.begin().await?;
-        let skip = match transaction.dialect() {
+        let skip = match self.database.dialect() {
             Dialect::Sqlite => "",
             Dialect::Postgres => " FOR UPDATE SKIP LOCKED",
         };
-        let mut picked: Vec<Candidate> = Vec::new();
-        // One query for each index.
-        for synced in ["IS NULL", "IS NOT NULL"] {
-            let left = i64::from(count) - i64::try_from(picked.len()).unwrap_or(i64::MAX);
-            let select = Statement::new(format!(
-                "SELECT github_id, login, last_full_sync_at, due_at, depth FROM developers \
+        writing!(self.database, |transaction| {
+            let mut picked: Vec<Candidate> = Vec::new();
+            // One query for each index.
+            for synced in ["IS NULL", "IS NOT NULL"] {
+                let left = i64::from(count) - i64::try_from(picked.len()).unwrap_or(i64::MAX);
+                let select = Statement::new(format!(
+                    "SELECT github_id, login, last_full_sync_at, due_at, depth FROM developers \
                  WHERE last_full_sync_at {synced} AND due_at <= $1 AND depth <= $2 \
                  ORDER BY due_at, github_id LIMIT $3{skip}"
-            ));
-            let select = select.bind(now).bind(max_depth.unwrap_or(i64::MAX));
-            for row in transaction.all(select.bind(left)).await? {
-                picked.push(Candidate {
-                    github_id: row.integer("github_id")?,
-                    login: row.text("login")?,
-                    last_full_sync: row.maybe_moment("last_full_sync_at")?,
-                    due_at: row.moment("due_at")?,
-                    depth: row.integer("depth")?,
-                });
+                ));
+                let select = select.bind(now).bind(max_depth.unwrap_or(i64::MAX));
+                for row in transaction.all(select.bind(left)).await? {
+                    picked.push(Candidate {
+                        github_id: row.integer("github_id")?,
+                        login: row.text("login")?,
+                        last_full_sync: row.maybe_moment("last_full_sync_at")?,
+                        due_at: row.moment("due_at")?,
+                        depth: row.integer("depth")?,
+                    });
+                }
             }
-        }
-        let ids: Vec<i64> = picked.iter().map(|candidate| candidate.github_id).collect();
-        let mut update = Statement::new("UPDATE developers SET due_at = $1 WHERE github_id IN ")
-            .bind(now.after(PICKED_FOR));
-        update.push_ids(&ids);
-        transaction.execute(update).await?;
-        transaction.commit().await?;
-        Ok(picked)
+            let ids: Vec<i64> = picked.iter().map(|candidate| candidate.github_id).collect();
+            let mut update =
+                Statement::new("UPDATE developers SET due_at = $1 WHERE github_id IN ")
+                    .bind(now.after(PICKED_FOR));
+            update.push_ids(&ids);
+            transaction.execute(update).await?;
+            Ok(picked)
+        })
     }
 }

@@ -44,9 +44,8 @@ impl Store {
         .bind(rate.reset_at)
         .bind(rate.blocked_until)
         .bind(rate.seen_at);
-        let mut transaction = self.database.begin().await?;
-        transaction.execute(upsert).await?;
-        transaction.commit().await
+        self.database.execute(&upsert).await?;
+        Ok(())
     }
 
     pub(crate) async fn rates(&self) -> Result<Vec<Rate>, StoreError> {

@@ -1,6 +1,6 @@
 //! What is known of repositories, by GitHub's ids, and whose they are.
 
-use super::database::{Row, Statement, Transaction};
+use super::database::{Row, Statement, Transaction, writing};
 use super::developers::{SyncMark, Upserted, sync_mark};
 use super::edges::{EdgeKind, close_other_owners, open_edges, tick};
 use super::{Store, StoreError};
@@ -57,22 +57,22 @@ impl Store {
     ) -> Result<Upserted, StoreError> {
         let mut sorted: Vec<&RepositoryRecord> = records.iter().collect();
         sorted.sort_by_key(|record| record.github_id);
-        let mut transaction = self.database.begin().await?;
-        let seen = tick(&mut transaction).await?;
-        let (mut inserted, mut owns) = (0, 0);
-        for record in sorted {
-            inserted += upsert(&mut transaction, record, now).await?;
-            let edge = (record.owner_github_id, record.github_id);
-            owns += open_edges(&mut transaction, EdgeKind::Owns, &[edge], seen, now)
-                .await?
-                .len();
-            owns -= close_other_owners(&mut transaction, record, now).await?;
-        }
-        let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-        let changes = [("repositories", signed(inserted)), ("owns", owns)];
-        transaction.count(&changes).await?;
-        transaction.commit().await?;
-        Ok(Upserted { inserted })
+        writing!(self.database, |transaction| {
+            let seen = tick(transaction).await?;
+            let (mut inserted, mut owns) = (0, 0);
+            for record in &sorted {
+                inserted += upsert(transaction, record, now).await?;
+                let edge = (record.owner_github_id, record.github_id);
+                owns += open_edges(transaction, EdgeKind::Owns, &[edge], seen, now)
+                    .await?
+                    .len();
+                owns -= close_other_owners(transaction, record, now).await?;
+            }
+            let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+            let changes = [("repositories", signed(inserted)), ("owns", owns)];
+            transaction.count(&changes).await?;
+            Ok(Upserted { inserted })
+        })
     }
 
     pub(crate) async fn repository(

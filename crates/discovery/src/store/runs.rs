@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::database::{Row, Statement, Transaction};
+use super::database::{Row, Statement, Transaction, writing};
 use super::{Store, StoreError, words};
 use crate::moment::Moment;
 
@@ -150,10 +150,9 @@ const LIVE: &str = "state IN ('queued', 'waiting_quota', 'running')";
 impl Store {
     /// Queues a run, unless the same target is queued, waiting or running: then that one is told.
     pub(crate) async fn queue_run(&self, new: &NewRun, now: Moment) -> Result<Queued, StoreError> {
-        let mut transaction = self.database.begin().await?;
-        let queued = insert_run(&mut transaction, new, now).await?;
-        transaction.commit().await?;
-        Ok(queued)
+        writing!(self.database, |transaction| {
+            insert_run(transaction, new, now).await
+        })
     }
 
     /// Several at once: all of them, or none.
@@ -162,13 +161,13 @@ impl Store {
         new: &[NewRun],
         now: Moment,
     ) -> Result<Vec<Queued>, StoreError> {
-        let mut transaction = self.database.begin().await?;
-        let mut queued = Vec::with_capacity(new.len());
-        for run in new {
-            queued.push(insert_run(&mut transaction, run, now).await?);
-        }
-        transaction.commit().await?;
-        Ok(queued)
+        writing!(self.database, |transaction| {
+            let mut queued = Vec::with_capacity(new.len());
+            for run in new {
+                queued.push(insert_run(transaction, run, now).await?);
+            }
+            Ok(queued)
+        })
     }
 
     pub(crate) async fn run(&self, id: Uuid) -> Result<Option<Run>, StoreError> {
@@ -242,9 +241,7 @@ impl Store {
     }
 
     pub(super) async fn write_run(&self, update: Statement) -> Result<Finish, StoreError> {
-        let mut transaction = self.database.begin().await?;
-        let changed = transaction.execute(update).await?;
-        transaction.commit().await?;
+        let changed = self.database.execute(&update).await?;
         Ok(if changed > 0 {
             Finish::Written
         } else {
@@ -282,7 +279,7 @@ async fn insert_run(
     match transaction.first(select).await? {
         Some(row) => Ok(Queued::Already(parse_id(&row.text("id")?)?)),
         // It ended between the two statements.
-        None => Err(StoreError::Query(sqlx::Error::RowNotFound)),
+        None => Err(StoreError::Overtaken),
     }
 }
 

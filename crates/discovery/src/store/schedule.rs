@@ -28,9 +28,8 @@ impl Store {
         let update = Statement::new(
             "UPDATE counters SET value = $1 WHERE name = 'discovery_started_at' AND value <= $2",
         );
-        let mut transaction = self.database.begin().await?;
-        let taken = transaction.execute(update.bind(now).bind(since)).await?;
-        transaction.commit().await?;
+        let update = update.bind(now).bind(since);
+        let taken = self.database.execute(&update).await?;
         Ok(match taken {
             0 => Turn::Another,
             _ => Turn::Mine,

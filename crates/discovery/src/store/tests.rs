@@ -9,6 +9,7 @@ use crate::crawl::gap::GapReason;
 use crate::moment::Moment;
 use crate::store::testing::sqlite;
 
+mod conflicts;
 mod edges;
 mod known;
 mod runs;

@@ -1,6 +1,6 @@
 //! Who may use the API: password hashes, and hashes of API keys. Neither can be turned back.
 
-use super::database::Statement;
+use super::database::{Statement, writing};
 use super::{Store, StoreError};
 use crate::moment::Moment;
 
@@ -21,21 +21,21 @@ impl Store {
         key_hash: &str,
         now: Moment,
     ) -> Result<Added, StoreError> {
-        let mut transaction = self.database.begin().await?;
-        let user = Statement::new(
-            "INSERT INTO users (login, password_hash, created_at) VALUES ($1, $2, $3) ON CONFLICT (login) DO NOTHING",
-        );
-        let user = user.bind(login).bind(password_hash).bind(now);
-        if transaction.execute(user).await? == 0 {
-            return Ok(Added::Taken);
-        }
-        let key = Statement::new(
-            "INSERT INTO api_keys (key_hash, login, created_at) VALUES ($1, $2, $3)",
-        );
-        let key = key.bind(key_hash).bind(login).bind(now);
-        transaction.execute(key).await?;
-        transaction.commit().await?;
-        Ok(Added::New)
+        writing!(self.database, |transaction| {
+            let user = Statement::new(
+                "INSERT INTO users (login, password_hash, created_at) VALUES ($1, $2, $3) ON CONFLICT (login) DO NOTHING",
+            );
+            let user = user.bind(login).bind(password_hash).bind(now);
+            if transaction.execute(user).await? == 0 {
+                return Ok(Added::Taken);
+            }
+            let key = Statement::new(
+                "INSERT INTO api_keys (key_hash, login, created_at) VALUES ($1, $2, $3)",
+            );
+            let key = key.bind(key_hash).bind(login).bind(now);
+            transaction.execute(key).await?;
+            Ok(Added::New)
+        })
     }
 
     pub(crate) async fn password_hash(&self, login: &str) -> Result<Option<String>, StoreError> {

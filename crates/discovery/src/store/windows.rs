@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::database::{Dialect, Row, Statement, Transaction};
+use super::database::{Dialect, Row, Statement, Transaction, writing};
 use super::{Store, StoreError};
 use crate::crawl::throttle::{Bucket, QuotaRules, Verdict, judge};
 use crate::moment::Moment;
@@ -64,32 +64,32 @@ impl Store {
         rules: QuotaRules,
         now: Moment,
     ) -> Result<Reserved, StoreError> {
-        let mut transaction = self.database.begin().await?;
-        let known = locked(&mut transaction, token).await?;
-        let verdict = judge(known.as_ref(), rules, now);
-        let reserved = match (verdict, known) {
-            (Verdict::Wait { .. }, _) => Reserved::Refused(verdict),
-            (Verdict::Go, Some(bucket)) if bucket.resets_at > now => Reserved::Taken,
-            (Verdict::Go, _) => Reserved::Unknown,
-        };
-        if reserved == Reserved::Taken {
-            let take = Statement::new(
-                "UPDATE windows SET remaining = remaining - 1, used_here = used_here + 1 WHERE token = $1",
-            );
-            transaction.execute(take.bind(token)).await?;
-            transaction.commit().await?;
-        }
-        Ok(reserved)
+        writing!(self.database, |transaction| {
+            let known = locked(transaction, token).await?;
+            let verdict = judge(known.as_ref(), rules, now);
+            let reserved = match (verdict, known) {
+                (Verdict::Wait { .. }, _) => Reserved::Refused(verdict),
+                (Verdict::Go, Some(bucket)) if bucket.resets_at > now => Reserved::Taken,
+                (Verdict::Go, _) => Reserved::Unknown,
+            };
+            if reserved == Reserved::Taken {
+                let take = Statement::new(
+                    "UPDATE windows SET remaining = remaining - 1, used_here = used_here + 1 WHERE token = $1",
+                );
+                transaction.execute(take.bind(token)).await?;
+            }
+            Ok(reserved)
+        })
     }
 
     /// Enters what an answer told.
     pub(crate) async fn settle(&self, token: &str, settled: &Settled) -> Result<(), StoreError> {
-        let mut transaction = self.database.begin().await?;
-        let known = locked(&mut transaction, token).await?;
-        let Some(next) = entered(known, settled) else {
-            return Ok(());
-        };
-        let upsert = Statement::new(
+        writing!(self.database, |transaction| {
+            let known = locked(transaction, token).await?;
+            let Some(next) = entered(known, settled) else {
+                return Ok(());
+            };
+            let upsert = Statement::new(
             "INSERT INTO windows (token, rate_limit, remaining, used_here, reset_at, blocked_until) \
              VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (token) DO UPDATE SET rate_limit = excluded.rate_limit, \
              remaining = excluded.remaining, used_here = excluded.used_here, reset_at = excluded.reset_at, \
@@ -101,8 +101,9 @@ impl Store {
         .bind(signed(next.used_here))
         .bind(next.resets_at)
         .bind(next.blocked_until);
-        transaction.execute(upsert).await?;
-        transaction.commit().await
+            transaction.execute(upsert).await?;
+            Ok(())
+        })
     }
 
     /// A secondary limit was signalled: nobody asks with this token until then.
@@ -112,17 +113,15 @@ impl Store {
         until: Moment,
         now: Moment,
     ) -> Result<(), StoreError> {
-        let mut transaction = self.database.begin().await?;
         let block = Statement::new(
             "INSERT INTO windows (token, rate_limit, remaining, used_here, reset_at, blocked_until) \
              VALUES ($1, 0, 0, 0, $3, $2) ON CONFLICT (token) DO UPDATE SET blocked_until = \
              CASE WHEN windows.blocked_until > excluded.blocked_until THEN windows.blocked_until \
              ELSE excluded.blocked_until END",
         );
-        transaction
-            .execute(block.bind(token).bind(until).bind(now))
-            .await?;
-        transaction.commit().await
+        let block = block.bind(token).bind(until).bind(now);
+        self.database.execute(&block).await?;
+        Ok(())
     }
 }
 
