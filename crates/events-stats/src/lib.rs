@@ -22,7 +22,7 @@
 //! | [`command`], [`administration`] | what the command line does beside serving |
 //! | [`config`] | what can be set, and the generated reference |
 //! | `auth` | who is let in (pure) |
-//! | `hub` | what has just happened, for those who listen |
+//! | `herald` | tells those who listen what the store announces |
 //! | [`routes`], `problem`, `metrics` | answers, errors to HTTP, what is counted |
 //! | `desk` | store and GitHub as the settings describe them |
 //! | [`service`], `server` | the parts put together, on their sockets |
@@ -55,7 +55,7 @@ pub mod windows;
 
 mod auth;
 mod desk;
-mod hub;
+mod herald;
 mod metrics;
 mod problem;
 mod server;

@@ -8,7 +8,7 @@ use service_runtime::metrics::opentelemetry::KeyValue;
 use service_runtime::metrics::{CounterFamily, Labels};
 
 use crate::Timestamp;
-use crate::hub::Topic;
+use crate::herald::Topic;
 use crate::store::Repository;
 
 /// A label name and its word.
@@ -41,7 +41,7 @@ impl Instruments {
         Self {
             messages: metrics.counters(
                 "github_events_stream_messages_total",
-                "Messages for those who listen to the stream, by what they tell.",
+                "Messages for those who listen to the stream, of what this process has polled, by what they tell.",
             ),
             active,
         }

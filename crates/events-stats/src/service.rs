@@ -25,13 +25,13 @@ use crate::Timestamp;
 use crate::auth::ApiKeys;
 use crate::config::{Config, ConfigProblem};
 use crate::desk::Desk;
-use crate::hub::{Hub, Topic};
+use crate::herald::{self, Herald, Topic};
 use crate::metrics::Instruments;
 use crate::name::FullName;
 use crate::poller::{self, Notice, Poller, PollerError};
 use crate::problem::Problem;
 use crate::routes;
-use crate::store::{Adding, NewRepository, Repository, RepositoryId, Standing, Store, StoreError};
+use crate::store::{Adding, NewRepository, Repository, Standing, Store, StoreError};
 use crate::window::Extent;
 use crate::windowed::Windowed;
 use crate::windows::Windows;
@@ -96,7 +96,7 @@ impl BuildError {
 pub(crate) struct Shared {
     pub(crate) desk: Desk,
     pub(crate) windows: Windows,
-    pub(crate) hub: Hub,
+    pub(crate) herald: Arc<Herald>,
     pub(crate) listeners: Arc<Semaphore>,
     pub(crate) heartbeat: Duration,
     pub(crate) keys: Option<ApiKeys>,
@@ -168,11 +168,6 @@ impl Shared {
             .map(|window| (window.remaining, window.limit))
             .collect()
     }
-
-    fn told(&self, topic: Topic, json: &str) {
-        self.instruments.told(topic);
-        self.hub.publish(topic, json);
-    }
 }
 
 /// An events monitor. Clones share everything.
@@ -181,13 +176,7 @@ pub struct Monitor {
     shared: Arc<Shared>,
     router: Router,
     poller: Arc<parking_lot::Mutex<Option<Poller>>>,
-    changed: Arc<parking_lot::Mutex<Option<ChangedStatistics>>>,
 }
-
-type ChangedStatistics = tokio::sync::mpsc::Receiver<RepositoryId>;
-
-/// Repositories whose changed statistics are to be told; more than this at once are told with the next change.
-const CHANGED: usize = 1_024;
 
 impl Monitor {
     /// Builds a monitor from its settings, and adds the repositories that these name.
@@ -205,11 +194,17 @@ impl Monitor {
             Arc::clone(&parts.clock),
             config.limits.max_in_flight,
         );
-        let (tell, changed) = tokio::sync::mpsc::channel(CHANGED);
+        let herald = Herald::new(herald::Parts {
+            store: desk.store.clone(),
+            windows: windows.clone(),
+            clock: Arc::clone(&parts.clock),
+            replay_messages: config.stream.replay_messages,
+        });
+        let herald = herald.await?;
         let shared = Arc::new(Shared {
             desk,
             windows,
-            hub: Hub::new(config.stream.replay_messages),
+            herald: Arc::new(herald),
             listeners: Arc::new(Semaphore::new(
                 config.stream.max_clients.min(Semaphore::MAX_PERMITS),
             )),
@@ -226,26 +221,24 @@ impl Monitor {
             bell,
             front,
         });
-        let poller = Poller::new(poller_parts(config, &shared, tell))?;
+        let poller = Poller::new(poller_parts(config, &shared))?;
         seed(config, &shared).await?;
         Ok(Self {
             router: routes::router(Arc::clone(&shared)),
             shared,
             poller: Arc::new(parking_lot::Mutex::new(Some(poller))),
-            changed: Arc::new(parking_lot::Mutex::new(Some(changed))),
         })
     }
 
     /// Polls and tells what is new, until the shutdown. Only the first call does.
     pub async fn watch(&self) {
-        let (poller, changed) = (self.poller.lock().take(), self.changed.lock().take());
-        let (Some(poller), Some(changed)) = (poller, changed) else {
+        let Some(poller) = self.poller.lock().take() else {
             return;
         };
         let shutdown = self.shared.shutdown.clone();
         tokio::select! {
             () = poller.run(shutdown) => {}
-            () = tell_statistics(&self.shared, changed) => {}
+            () = self.shared.herald.run() => {}
         }
     }
 
@@ -276,49 +269,22 @@ impl Monitor {
     }
 }
 
-fn poller_parts(
-    config: &Config,
-    shared: &Arc<Shared>,
-    changed: tokio::sync::mpsc::Sender<RepositoryId>,
-) -> poller::Parts {
-    // Weak: the poller is part of what the monitor owns.
-    let told = Arc::downgrade(shared);
+fn poller_parts(config: &Config, shared: &Shared) -> poller::Parts {
+    let instruments = Arc::clone(&shared.instruments);
+    let herald = Arc::clone(&shared.herald);
     let tell = move |notice: Notice<'_>| {
-        let Some(shared) = told.upgrade() else { return };
-        match notice {
-            Notice::Event(event) => shared.told(Topic::Event, &event.raw),
-            Notice::Gap { repository, gap } => {
-                let mut object = serde_json::json!(gap);
-                object["repository"] = serde_json::json!(repository);
-                shared.told(Topic::Gap, &object.to_string());
-            }
-            Notice::Statistics { id } => {
-                // When too many wait already, this one is told with its next change.
-                let _ = changed.try_send(id);
-            }
-        }
+        instruments.told(match notice {
+            Notice::Event(_) => Topic::Event,
+            Notice::Gap { .. } => Topic::Gap,
+            Notice::Statistics { .. } => Topic::Stats,
+        });
+        herald.ring();
     };
     poller::Parts {
         windows: shared.windows.clone(),
         tell: Arc::new(tell),
         bell: Arc::clone(&shared.bell),
         ..shared.desk.poller_parts(config, &shared.metrics)
-    }
-}
-
-/// Tells the statistics of repositories that have changed.
-async fn tell_statistics(shared: &Shared, mut changed: ChangedStatistics) {
-    while let Some(id) = changed.recv().await {
-        let Ok(Some(repository)) = shared.desk.store.repository_by_id(id).await else {
-            continue;
-        };
-        let Ok(windowed) = shared.window(&repository, shared.extent).await else {
-            continue;
-        };
-        let object = windowed.object(&[], shared.now());
-        if let Ok(json) = serde_json::to_string(&object) {
-            shared.told(Topic::Stats, &json);
-        }
     }
 }
 
@@ -362,7 +328,7 @@ async fn seed(config: &Config, shared: &Shared) -> Result<(), BuildError> {
 impl fmt::Debug for Monitor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Monitor")
-            .field("hub", &self.shared.hub)
+            .field("herald", &self.shared.herald)
             .finish_non_exhaustive()
     }
 }

@@ -3,6 +3,7 @@
 //! A file of SQLite is the default: one process polls, others may read. Several processes that share the work share a
 //! PostgreSQL database. Statements are the same for both, so each is written once, and run through `read!` or `write!`.
 
+mod announcement;
 mod delivery;
 mod event;
 mod lease;
@@ -18,6 +19,7 @@ use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{PgPool, SqlitePool};
 
+pub(crate) use announcement::{Announcement, KEPT as ANNOUNCEMENTS_KEPT, Stretch, Tidings};
 pub use delivery::Delivery;
 pub use event::{Counted, EventFilter, EventPage};
 pub use lease::{LeaseClock, LeaseTerms};

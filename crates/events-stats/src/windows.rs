@@ -53,6 +53,11 @@ impl Windows {
         }
     }
 
+    /// How far they reach.
+    pub(crate) fn extent(&self) -> Extent {
+        self.extent
+    }
+
     /// A repository's window; none where this process does not poll it: then the store has it.
     pub fn watched(&self, id: RepositoryId) -> Option<Arc<Watched>> {
         let kept = self.kept.read();

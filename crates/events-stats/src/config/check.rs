@@ -6,6 +6,7 @@ use service_runtime::settings::{YEAR_SECONDS, at_least_one, at_most_a_year, base
 use super::{Config, ConfigProblem};
 use crate::auth::ApiKeys;
 use crate::name::FullName;
+use crate::store::ANNOUNCEMENTS_KEPT;
 
 /// Who can reach the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +49,7 @@ impl Config {
         self.limits.check()?;
         self.telemetry.check()?;
         self.check_bounds()?;
+        self.check_stream()?;
         self.check_times()?;
         for name in &self.repositories {
             if FullName::parse(name).is_err() {
@@ -93,6 +95,13 @@ impl Config {
             ("stream.heartbeat_seconds", self.stream.heartbeat_seconds),
         ];
         at_least_one(&positive)
+    }
+
+    fn check_stream(&self) -> Result<(), ConfigProblem> {
+        match u32::try_from(self.stream.replay_messages) {
+            Ok(messages) if messages <= ANNOUNCEMENTS_KEPT => Ok(()),
+            _ => problem("stream.replay_messages", "must be from 1 to 100000"),
+        }
     }
 
     fn check_times(&self) -> Result<(), ConfigProblem> {
@@ -249,6 +258,10 @@ mod tests {
             "database.retention_days",
         );
         check(|config| config.stream.max_clients = 0, "stream.max_clients");
+        check(
+            |config| config.stream.replay_messages = 100_001,
+            "stream.replay_messages",
+        );
         check(|config| config.drain_seconds = u64::MAX, "drain_seconds");
     }
 }

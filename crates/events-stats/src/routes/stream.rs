@@ -12,7 +12,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::Monitor;
 use super::answer::Answer;
 use super::shapes::ErrorObject;
-use crate::hub::Listener;
+use crate::herald::Listener;
 use crate::problem::Problem;
 
 /// What a browser waits before it comes back, in the words of the protocol; and something to see at once.
@@ -38,14 +38,15 @@ enum Greeted {
 /// New events, changed statistics and gaps, as they come.
 ///
 /// `event:` is `event`, `stats` or `gap`; `data:` is GitHub's JSON, a statistics object or a gap with its `repository`.
-/// A client that falls too far behind is disconnected; with `Last-Event-ID` it gets what it has missed.
+/// A client that falls too far behind is disconnected; with `Last-Event-ID` it gets what it has missed, from whichever
+/// process it comes back to. Statistics are those of the moment in which they are sent.
 #[utoipa::path(
     get, path = "/api/stream", tag = "events",
     params(("Last-Event-ID" = Option<String>, Header, description = "The last `id:` that was seen: what came after it is sent first")),
     responses(
         (status = 200, description = "Server-sent events without end", body = String, content_type = "text/event-stream"),
         (status = 401, description = "No key, or a wrong one", body = ErrorObject),
-        (status = 503, description = "Too many clients listen", body = ErrorObject),
+        (status = 503, description = "Too many clients listen, or the database does not answer", body = ErrorObject),
     ),
     security(("api_key" = []), ("bearer" = []))
 )]
@@ -55,7 +56,7 @@ pub(super) async fn listen(State(shared): Monitor, asked: HeaderMap) -> Answer {
     let last = asked.get("last-event-id").map(HeaderValue::as_bytes);
     let last = last.map(String::from_utf8_lossy);
     let connection = Connection {
-        listener: shared.hub.listen(last.as_deref()),
+        listener: shared.herald.listen(last.as_deref()).await?,
         heartbeat: shared.heartbeat,
         shutdown: shared.shutdown.clone(),
         greeted: Greeted::No,

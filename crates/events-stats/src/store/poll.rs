@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::announcement::announce;
 use super::event::insert;
 use super::lease::held;
 use super::{RepositoryId, Store, StoreError, failed, write};
@@ -136,7 +137,7 @@ impl Store {
         Ok(row.map_or(Begun::No, |(number,)| Begun::Yes(Started(number))))
     }
 
-    /// Stores all that a poll brought, or nothing.
+    /// Stores all that a poll brought and announces what is new of it, or nothing.
     ///
     /// # Errors
     /// When the database fails; then nothing is stored.
@@ -148,6 +149,7 @@ impl Store {
     ) -> Result<Kept, StoreError> {
         let failed = failed("store a poll");
         let seconds = |moment: Option<Timestamp>| moment.map(Timestamp::seconds);
+        let gap = news.gap.map(|gap| serde_json::json!(gap).to_string());
         let inserted = write!(self, "store a poll", transaction => {
             let update = sqlx::query(
                 "UPDATE repositories SET \
@@ -202,7 +204,12 @@ impl Store {
                     .await
                     .map_err(failed)?;
             }
-            insert!(transaction, failed, id, news.events)
+            let inserted = insert!(transaction, failed, id, news.events);
+            let mut left = inserted.clone();
+            let new = news.events.iter().map(|event| event.id);
+            let new: Vec<EventId> = new.filter(|id| left.remove(id)).collect();
+            announce!(transaction, failed, id, &new, gap);
+            inserted
         });
         Ok(Kept::New(inserted))
     }

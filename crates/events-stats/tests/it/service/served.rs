@@ -25,6 +25,7 @@ pub(crate) struct Served {
     pub(crate) url: String,
     pub(crate) github: Arc<Github>,
     pub(crate) folder: TempDir,
+    database: String,
     monitor: Monitor,
     shutdown: Shutdown,
     serving: JoinHandle<DrainReport>,
@@ -43,6 +44,12 @@ impl Served {
         let database = place.database(folder.path());
         let github = Arc::new(Github::start().await);
         Self::of(github, folder, database, change).await
+    }
+
+    /// Another process over the same database and the same GitHub.
+    pub(crate) async fn beside(&self) -> Self {
+        let (github, folder) = (Arc::clone(&self.github), TempDir::new().unwrap());
+        Self::of(github, folder, self.database.clone(), |_| {}).await
     }
 
     async fn of(
@@ -78,6 +85,7 @@ impl Served {
             url: format!("http://{address}"),
             github,
             folder,
+            database,
             monitor,
             shutdown,
             serving,

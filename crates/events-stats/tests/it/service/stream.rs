@@ -161,3 +161,61 @@ async fn streams_end_when_the_process_does(place: &Place) {
     served.stop().await;
     while ear.more().await {}
 }
+
+/// What was said, without what each process computes by itself.
+async fn heard(ear: &mut Ear, count: usize) -> Vec<(String, String, Value)> {
+    let mut heard = Vec::new();
+    for _ in 0..count {
+        let said = ear.next().await;
+        heard.push((said.id, said.event, said.data["id"].clone()));
+    }
+    heard
+}
+
+fn ids(heard: &[(String, String, Value)]) -> Vec<String> {
+    let events = heard.iter().filter(|(_, event, _)| event == "event");
+    events
+        .map(|(_, _, id)| id.as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn every_process_tells_what_any_of_them_has_stored() {
+    let place = Place::server().await;
+    // The first one has the lease, and polls.
+    let one = place.with_events(1).await;
+    let two = one.beside().await;
+    let mut at_one = Ear::listen(&one, None).await;
+    let mut at_two = Ear::listen(&two, None).await;
+    let happened = one.github.happen("r", 3, 60);
+    one.pass(3_600);
+    let first = heard(&mut at_one, 4).await;
+    assert_eq!(ids(&first), happened);
+    assert_eq!(first[3].1, "stats");
+    // In the same order, under the same ids.
+    assert_eq!(heard(&mut at_two, 4).await, first);
+
+    // Who comes back to another process gets what was missed, once, and then what comes.
+    drop(at_one);
+    let missed = one.github.happen("r", 2, 60);
+    one.pass(3_600);
+    let second = heard(&mut at_two, 3).await;
+    assert_eq!(ids(&second), missed);
+    drop(at_two);
+    let mut back = Ear::listen(&two, Some(&first[1].0)).await;
+    let again = [&first[2..], &second[..]].concat();
+    assert_eq!(heard(&mut back, 5).await, again);
+    let happened = one.github.happen("r", 1, 60);
+    one.pass(3_600);
+    assert_eq!(ids(&heard(&mut back, 2).await), happened);
+
+    // The one that polled ends; a process that was never listened to knows as much as the others.
+    one.stop().await;
+    let happened = two.github.happen("r", 2, 60);
+    two.pass(3_600);
+    let last = heard(&mut back, 3).await;
+    assert_eq!(ids(&last), happened);
+    let three = two.beside().await;
+    let mut new = Ear::listen(&three, Some(&second[2].0)).await;
+    assert_eq!(heard(&mut new, 5).await[2..], last);
+}
