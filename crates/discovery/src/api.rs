@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `query` | a request's parameters, and the hyperlinks of its answer (pure) |
 //! | `page` | pages of lists (pure), exact counts without counting |
+//! | `collection` | a list and one item of it, of whatever kind |
 //! | `developers`, `repositories`, `relations` | what is known, with its relations |
 //! | `rate_limit`, `tokens` | the quota |
 //! | `tasks` | tasks: made, told, cancelled, queued again |
@@ -35,6 +36,7 @@ use crate::problem::Problem;
 use crate::store::Store;
 
 mod answer;
+mod collection;
 mod dashboard;
 mod developers;
 mod docs;
@@ -248,12 +250,21 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/github/repositories/{id}", get(repositories::one))
         .route("/github/rate_limit", get(rate_limit::list))
         .route("/github/rate_limit/{id}", get(rate_limit::one))
-        .route("/github/tasks", get(tasks::list).post(tasks::create))
+        .route(
+            "/github/tasks",
+            get(tasks::list).post(tasks::wishes::create),
+        )
         .route("/github/tasks/{id}", get(tasks::one).delete(tasks::cancel))
         .route("/github/queue", get(tasks::queue))
-        .route("/github/dead_letters", get(tasks::dead_letters))
-        .route("/github/dead_letters/requeue", post(tasks::requeue_all))
-        .route("/github/dead_letters/{id}/requeue", post(tasks::requeue))
+        .route("/github/dead_letters", get(tasks::letters::dead_letters))
+        .route(
+            "/github/dead_letters/requeue",
+            post(tasks::letters::requeue_all),
+        )
+        .route(
+            "/github/dead_letters/{id}/requeue",
+            post(tasks::letters::requeue),
+        )
         .route("/github/tokens", get(tokens::list))
         .route("/github/graph/neighbors/{login}", get(graph::neighbors))
         .route("/github/graph/path", get(graph::path))

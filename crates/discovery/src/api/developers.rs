@@ -6,16 +6,15 @@ use axum::extract::{Path, RawQuery, State};
 use http::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
-use super::page::{Asked, Page, size};
-use super::query::{Links, Query, Relations};
+use super::collection::{self, Collection};
+use super::query::{Links, Relations};
 use super::relations::{Reader, Relation, RelationBody, SyncBody, gaps, sync, text};
-use super::{Outcome, Served, Shared, answer};
-use crate::filter::{DEVELOPERS, Filter};
+use super::{Served, Shared, answer};
+use crate::filter::{DEVELOPERS, Table};
 use crate::identity::Resource;
 use crate::problem::Problem;
-use crate::store::{Developer, EdgeKind, Side, Subject};
+use crate::store::{Developer, EdgeKind, Side, Store, StoreError, Subject};
 
 /// A developer; what GitHub has not told yet is `null`.
 #[derive(Debug, Serialize, ToSchema)]
@@ -62,7 +61,8 @@ pub(super) async fn list(
     Extension(links): Extension<Links>,
     RawQuery(query): RawQuery,
 ) -> Response<Body> {
-    answer::told("developers", page(&shared, &links, query.as_deref()).await)
+    let outcome = collection::page::<Developers>(&shared, &links, query.as_deref()).await;
+    answer::told("developers", outcome)
 }
 
 /// One developer.
@@ -79,87 +79,77 @@ pub(super) async fn one(
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Response<Body> {
-    let query = Query::parse(query.as_deref());
-    answer::told("developer", item(&shared, &links, &id, &query).await)
+    let outcome = collection::item::<Developers>(&shared, &links, &id, query.as_deref()).await;
+    answer::told("developer", outcome)
 }
 
-async fn page(shared: &Shared, links: &Links, query: Option<&str>) -> Outcome {
-    let query = Query::parse(query);
-    let filter = Filter::parse(&DEVELOPERS, &query.0, shared.limits.max_filter_values)
-        .map_err(Problem::BadValues)?;
-    let relations = Relations::parse(&query)?;
-    let store = &shared.store;
-    let count = shared.counts.of(store, &DEVELOPERS, &filter).await?;
-    let page = Page::of(Asked::parse(&query), size(&query, &shared.limits), count)?;
-    let ids = store
-        .ids_matching(&DEVELOPERS, &filter, count, page.offset(), page.size)
-        .await?;
-    let developers = store.developers_of(&ids).await?;
-    let bodies = bodies(shared, links, relations, developers).await?;
-    answer::ok(&page.show(links, "/github/developers/", &query, bodies))
-}
+/// What is known of developers.
+struct Developers;
 
-async fn item(shared: &Shared, links: &Links, id: &str, query: &Query) -> Outcome {
-    let id = Uuid::parse_str(id).map_err(|_| Problem::NotFound)?;
-    let github_id = Resource::Developer.github_id(id).ok_or(Problem::NotFound)?;
-    let relations = Relations::parse(query)?;
-    let developer = shared.store.developer(github_id).await?;
-    let developer = developer.ok_or(Problem::NotFound)?;
-    let bodies = bodies(shared, links, relations, vec![developer]).await?;
-    match bodies.first() {
-        Some(body) => answer::ok(body),
-        None => Err(Problem::NotFound),
+impl Collection for Developers {
+    type Item = Developer;
+    type Body = DeveloperBody;
+
+    const RESOURCE: Resource = Resource::Developer;
+    const PATH: &'static str = "/github/developers/";
+
+    fn table() -> &'static Table {
+        &DEVELOPERS
     }
-}
 
-async fn bodies(
-    shared: &Shared,
-    links: &Links,
-    asked: Relations,
-    developers: Vec<Developer>,
-) -> Result<Vec<DeveloperBody>, Problem> {
-    let ids: Vec<i64> = developers.iter().map(|one| one.github_id).collect();
-    let mut reader = Reader {
-        store: &shared.store,
-        links,
-        asked,
-        left: shared.limits.max_relations_per_page.into(),
-    };
-    use EdgeKind::{Follows, Owns, Stars};
-    let people = Resource::Developer;
-    let repositories = Resource::Repository;
-    let mut followers = reader.read(Follows, Side::To, people, &ids).await?;
-    let mut following = reader.read(Follows, Side::From, people, &ids).await?;
-    let mut starred = reader.read(Stars, Side::From, repositories, &ids).await?;
-    let mut owned = reader.read(Owns, Side::From, repositories, &ids).await?;
-    let mut gaps = gaps(&shared.store, Subject::Developer, &ids).await?;
-    let body = |developer: Developer| {
-        let id = developer.github_id;
-        let known = developer.detail.is_some();
-        let detail = developer.detail.unwrap_or_default();
-        let number = |number: i64| known.then_some(number);
-        DeveloperBody {
-            id: Resource::Developer.id(id).to_string(),
-            url: links.item(Resource::Developer, id),
-            github_id: id.to_string(),
-            login: developer.login,
-            name: detail.name,
-            location: detail.location,
-            bio: detail.bio,
-            company: detail.company,
-            email: detail.email,
-            created_at: text(detail.created_at),
-            updated_at: text(detail.updated_at),
-            followers_count: number(detail.followers_count),
-            following_count: number(detail.following_count),
-            public_gists: number(detail.public_gists),
-            public_repos: number(detail.public_repos),
-            followers: followers.take(id),
-            following: following.take(id),
-            starred_repositories: starred.take(id),
-            repositories: owned.take(id),
-            sync: sync(&developer.sync, gaps.remove(&id)),
-        }
-    };
-    Ok(developers.into_iter().map(body).collect())
+    async fn load(store: &Store, ids: &[i64]) -> Result<Vec<Developer>, StoreError> {
+        store.developers_of(ids).await
+    }
+
+    async fn bodies(
+        shared: &Shared,
+        links: &Links,
+        asked: Relations,
+        developers: Vec<Developer>,
+    ) -> Result<Vec<DeveloperBody>, Problem> {
+        let ids: Vec<i64> = developers.iter().map(|one| one.github_id).collect();
+        let mut reader = Reader {
+            store: &shared.store,
+            links,
+            asked,
+            left: shared.limits.max_relations_per_page.into(),
+        };
+        use EdgeKind::{Follows, Owns, Stars};
+        let people = Resource::Developer;
+        let repositories = Resource::Repository;
+        let mut followers = reader.read(Follows, Side::To, people, &ids).await?;
+        let mut following = reader.read(Follows, Side::From, people, &ids).await?;
+        let mut starred = reader.read(Stars, Side::From, repositories, &ids).await?;
+        let mut owned = reader.read(Owns, Side::From, repositories, &ids).await?;
+        let mut gaps = gaps(&shared.store, Subject::Developer, &ids).await?;
+        let body = |developer: Developer| {
+            let id = developer.github_id;
+            let known = developer.detail.is_some();
+            let detail = developer.detail.unwrap_or_default();
+            let number = |number: i64| known.then_some(number);
+            DeveloperBody {
+                id: Resource::Developer.id(id).to_string(),
+                url: links.item(Resource::Developer, id),
+                github_id: id.to_string(),
+                login: developer.login,
+                name: detail.name,
+                location: detail.location,
+                bio: detail.bio,
+                company: detail.company,
+                email: detail.email,
+                created_at: text(detail.created_at),
+                updated_at: text(detail.updated_at),
+                followers_count: number(detail.followers_count),
+                following_count: number(detail.following_count),
+                public_gists: number(detail.public_gists),
+                public_repos: number(detail.public_repos),
+                followers: followers.take(id),
+                following: following.take(id),
+                starred_repositories: starred.take(id),
+                repositories: owned.take(id),
+                sync: sync(&developer.sync, gaps.remove(&id)),
+            }
+        };
+        Ok(developers.into_iter().map(body).collect())
+    }
 }

@@ -60,8 +60,8 @@ page! {
     ),
     paths(
         developers::list, developers::one, repositories::list, repositories::one, rate_limit::list, rate_limit::one,
-        tokens::list, tasks::list, tasks::create, tasks::one, tasks::cancel, tasks::queue, tasks::dead_letters,
-        tasks::requeue, tasks::requeue_all, graph::neighbors, graph::path, export::export, stats::stats,
+        tokens::list, tasks::list, tasks::wishes::create, tasks::one, tasks::cancel, tasks::queue, tasks::letters::dead_letters,
+        tasks::letters::requeue, tasks::letters::requeue_all, graph::neighbors, graph::path, export::export, stats::stats,
         health::health, health::metrics
     ),
     components(schemas(Detail)),

@@ -6,16 +6,15 @@ use axum::extract::{Path, RawQuery, State};
 use http::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
-use super::page::{Asked, Page, size};
-use super::query::{Links, Query, Relations};
+use super::collection::{self, Collection};
+use super::query::{Links, Relations};
 use super::relations::{Reader, Relation, RelationBody, SyncBody, gaps, sync, text};
-use super::{Outcome, Served, Shared, answer};
-use crate::filter::{Filter, REPOSITORIES};
+use super::{Served, Shared, answer};
+use crate::filter::{REPOSITORIES, Table};
 use crate::identity::Resource;
 use crate::problem::Problem;
-use crate::store::{EdgeKind, Repository, Side, Subject};
+use crate::store::{EdgeKind, Repository, Side, Store, StoreError, Subject};
 
 /// A repository; what GitHub has not told is `null`.
 #[derive(Debug, Serialize, ToSchema)]
@@ -63,7 +62,7 @@ pub(super) async fn list(
     Extension(links): Extension<Links>,
     RawQuery(query): RawQuery,
 ) -> Response<Body> {
-    let outcome = page(&shared, &links, query.as_deref()).await;
+    let outcome = collection::page::<Repositories>(&shared, &links, query.as_deref()).await;
     answer::told("repositories", outcome)
 }
 
@@ -81,92 +80,80 @@ pub(super) async fn one(
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Response<Body> {
-    let query = Query::parse(query.as_deref());
-    answer::told("repository", item(&shared, &links, &id, &query).await)
+    let outcome = collection::item::<Repositories>(&shared, &links, &id, query.as_deref()).await;
+    answer::told("repository", outcome)
 }
 
-async fn page(shared: &Shared, links: &Links, query: Option<&str>) -> Outcome {
-    let query = Query::parse(query);
-    let filter = Filter::parse(&REPOSITORIES, &query.0, shared.limits.max_filter_values)
-        .map_err(Problem::BadValues)?;
-    let relations = Relations::parse(&query)?;
-    let store = &shared.store;
-    let count = shared.counts.of(store, &REPOSITORIES, &filter).await?;
-    let page = Page::of(Asked::parse(&query), size(&query, &shared.limits), count)?;
-    let ids = store
-        .ids_matching(&REPOSITORIES, &filter, count, page.offset(), page.size)
-        .await?;
-    let repositories = store.repositories_of(&ids).await?;
-    let bodies = bodies(shared, links, relations, repositories).await?;
-    answer::ok(&page.show(links, "/github/repositories/", &query, bodies))
-}
+/// What is known of repositories.
+struct Repositories;
 
-async fn item(shared: &Shared, links: &Links, id: &str, query: &Query) -> Outcome {
-    let id = Uuid::parse_str(id).map_err(|_| Problem::NotFound)?;
-    let github_id = Resource::Repository
-        .github_id(id)
-        .ok_or(Problem::NotFound)?;
-    let relations = Relations::parse(query)?;
-    let repository = shared.store.repository(github_id).await?;
-    let repository = repository.ok_or(Problem::NotFound)?;
-    let bodies = bodies(shared, links, relations, vec![repository]).await?;
-    match bodies.first() {
-        Some(body) => answer::ok(body),
-        None => Err(Problem::NotFound),
+impl Collection for Repositories {
+    type Item = Repository;
+    type Body = RepositoryBody;
+
+    const RESOURCE: Resource = Resource::Repository;
+    const PATH: &'static str = "/github/repositories/";
+
+    fn table() -> &'static Table {
+        &REPOSITORIES
     }
-}
 
-async fn bodies(
-    shared: &Shared,
-    links: &Links,
-    asked: Relations,
-    repositories: Vec<Repository>,
-) -> Result<Vec<RepositoryBody>, Problem> {
-    let ids: Vec<i64> = repositories
-        .iter()
-        .map(|one| one.record.github_id)
-        .collect();
-    let mut reader = Reader {
-        store: &shared.store,
-        links,
-        asked,
-        left: shared.limits.max_relations_per_page.into(),
-    };
-    let mut stargazers = reader
-        .read(EdgeKind::Stars, Side::To, Resource::Developer, &ids)
-        .await?;
-    let mut gaps = gaps(&shared.store, Subject::Repository, &ids).await?;
-    let body = |repository: Repository| {
-        let record = repository.record;
-        let (id, owner) = (record.github_id, record.owner_github_id);
-        RepositoryBody {
-            id: Resource::Repository.id(id).to_string(),
-            url: links.item(Resource::Repository, id),
-            owner: links.item(Resource::Developer, owner),
-            github_id: id.to_string(),
-            owner_github_id: owner.to_string(),
-            name: record.name,
-            full_name: record.full_name,
-            description: record.description,
-            homepage: record.homepage,
-            language: record.language,
-            created_at: text(record.created_at),
-            updated_at: text(record.updated_at),
-            has_downloads: record.flags.has_downloads,
-            has_issues: record.flags.has_issues,
-            has_pages: record.flags.has_pages,
-            has_projects: record.flags.has_projects,
-            has_wiki: record.flags.has_wiki,
-            private: record.flags.private,
-            archived: record.flags.archived,
-            disabled: record.flags.disabled,
-            stargazers: stargazers.take(id),
-            stargazers_count: record.stargazers_count,
-            subscribers_count: record.subscribers_count,
-            watchers_count: record.watchers_count,
-            open_issues_count: record.open_issues_count,
-            sync: sync(&repository.sync, gaps.remove(&id)),
-        }
-    };
-    Ok(repositories.into_iter().map(body).collect())
+    async fn load(store: &Store, ids: &[i64]) -> Result<Vec<Repository>, StoreError> {
+        store.repositories_of(ids).await
+    }
+
+    async fn bodies(
+        shared: &Shared,
+        links: &Links,
+        asked: Relations,
+        repositories: Vec<Repository>,
+    ) -> Result<Vec<RepositoryBody>, Problem> {
+        let ids: Vec<i64> = repositories
+            .iter()
+            .map(|one| one.record.github_id)
+            .collect();
+        let mut reader = Reader {
+            store: &shared.store,
+            links,
+            asked,
+            left: shared.limits.max_relations_per_page.into(),
+        };
+        let mut stargazers = reader
+            .read(EdgeKind::Stars, Side::To, Resource::Developer, &ids)
+            .await?;
+        let mut gaps = gaps(&shared.store, Subject::Repository, &ids).await?;
+        let body = |repository: Repository| {
+            let record = repository.record;
+            let (id, owner) = (record.github_id, record.owner_github_id);
+            RepositoryBody {
+                id: Resource::Repository.id(id).to_string(),
+                url: links.item(Resource::Repository, id),
+                owner: links.item(Resource::Developer, owner),
+                github_id: id.to_string(),
+                owner_github_id: owner.to_string(),
+                name: record.name,
+                full_name: record.full_name,
+                description: record.description,
+                homepage: record.homepage,
+                language: record.language,
+                created_at: text(record.created_at),
+                updated_at: text(record.updated_at),
+                has_downloads: record.flags.has_downloads,
+                has_issues: record.flags.has_issues,
+                has_pages: record.flags.has_pages,
+                has_projects: record.flags.has_projects,
+                has_wiki: record.flags.has_wiki,
+                private: record.flags.private,
+                archived: record.flags.archived,
+                disabled: record.flags.disabled,
+                stargazers: stargazers.take(id),
+                stargazers_count: record.stargazers_count,
+                subscribers_count: record.subscribers_count,
+                watchers_count: record.watchers_count,
+                open_issues_count: record.open_issues_count,
+                sync: sync(&repository.sync, gaps.remove(&id)),
+            }
+        };
+        Ok(repositories.into_iter().map(body).collect())
+    }
 }
