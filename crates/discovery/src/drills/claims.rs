@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use github_sim::Scale;
+use service_runtime::Shutdown;
 use uuid::Uuid;
 
 use super::rig::{As, Rig};
@@ -176,6 +177,27 @@ async fn a_worker_that_is_told_to_stop_gives_its_run_back_at_its_page() {
     assert_eq!((run.state, run.attempt), (RunState::Queued, 0));
     assert!(run.cursor.is_some() && run.cost.requests >= 7);
     assert_eq!(rig.attempt(id).await.state, RunState::Done);
+}
+
+#[tokio::test]
+async fn a_stop_takes_no_longer_than_what_is_under_way() {
+    let rig = Rig::start(Scale::Small, As::Somebody("crawler")).await;
+    let id = rig.queue("octocat").await;
+    let shutdown = Shutdown::new();
+    let stopping = async {
+        while rig.sim.counters().total < 5 {
+            tokio::task::yield_now().await;
+        }
+        shutdown.begin();
+    };
+    let working = async { tokio::join!(rig.crawler.work(shutdown.clone()), stopping).0 };
+    // A hanging database would be waited for as long as this.
+    let lease = rig.crawler.tools.rules.lease;
+    let stopped = tokio::time::timeout(lease / 2, working).await;
+    stopped.expect("it stops").unwrap();
+    let run = rig.store.run(id).await.unwrap().unwrap();
+    assert_eq!((run.state, run.attempt), (RunState::Queued, 0));
+    assert!(run.claimed_by.is_none() && run.cursor.is_some());
 }
 
 #[tokio::test]

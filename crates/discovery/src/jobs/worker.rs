@@ -48,9 +48,8 @@ pub(crate) struct Workshop {
 impl Workshop {
     /// Works until `shutdown`; what is under way then is given back, to go on where it stopped.
     pub(crate) async fn work(self, shutdown: Shutdown) {
-        let working = async {
+        let beside = async {
             tokio::join!(
-                self.serve_queue(&shutdown),
                 self.deliver(),
                 self.tidy(),
                 self.discover_by_itself(),
@@ -58,10 +57,12 @@ impl Workshop {
             )
         };
         tokio::select! {
-            _ = working => {}
+            // It ends when what was under way has given itself back.
+            () = self.serve_queue(&shutdown) => {}
+            _ = beside => {}
             () = async {
                 shutdown.requested().await;
-                // What runs gives itself back at once; only a hanging database takes longer.
+                // Only a hanging database takes so long.
                 tokio::time::sleep(self.tools.rules.lease).await;
             } => {}
         }
