@@ -10,13 +10,10 @@ use benches::Fallible;
 use benches::effort::{Effort, machine};
 use benches::latency::{Latencies, shown};
 use benches::table::Table;
-use events_stats::event::{Event, EventId};
-use events_stats::statistics::Statistics;
-use events_stats::store::{
-    Adding, EventFilter, NewRepository, Page, RepositoryId, Standing, Store, StoreOptions,
+use events_stats::{
+    Adding, Event, EventFilter, EventId, Extent, FullName, NewRepository, Page, RepositoryId,
+    Standing, Statistics, Store, StoreOptions, Timestamp, Window,
 };
-use events_stats::window::{Extent, Window};
-use events_stats::{FullName, Timestamp};
 use test_servers::Postgres;
 use tokio::time::Instant;
 

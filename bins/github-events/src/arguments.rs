@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use events_stats::policy::Policy;
+use events_stats::Policy;
 use service_runtime::Failure;
 use service_runtime::config::Flag;
 use service_runtime::program::ConfigurationArguments;

@@ -3,12 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use events_stats::administration::{Administration, Form, StatisticsChoice, StatisticsForm};
-use events_stats::command::simulate_file;
-use events_stats::policy::Policy;
-use events_stats::store::Standing;
-use events_stats::window::Extent;
-use events_stats::{Config, Parts};
+use events_stats::{
+    Administration, Config, Extent, Form, Parts, Policy, Standing, StatisticsChoice,
+    StatisticsForm, simulate_file,
+};
 use service_runtime::{Failure, Metrics, Shutdown, SystemClock};
 
 use crate::arguments::Command;

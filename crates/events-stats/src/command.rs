@@ -4,6 +4,8 @@ mod backfill;
 mod lines;
 mod simulate;
 
-pub use backfill::{BackfillError, Backfilled, backfill};
+pub(crate) use backfill::backfill;
 pub use lines::FileError;
-pub use simulate::{Comparison, histories, simulate_file};
+#[cfg(test)]
+pub(crate) use simulate::histories;
+pub use simulate::{Comparison, simulate_file};

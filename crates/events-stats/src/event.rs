@@ -90,7 +90,7 @@ struct Repository {
 ///
 /// # Errors
 /// When it is not a list of events. A page is read entirely or not at all.
-pub fn parse_page(body: &[u8]) -> Result<Vec<Event>, PageError> {
+pub(crate) fn parse_page(body: &[u8]) -> Result<Vec<Event>, PageError> {
     let elements: Vec<&RawValue> = serde_json::from_slice(body).map_err(PageError::NoList)?;
     elements
         .into_iter()
@@ -103,7 +103,7 @@ pub fn parse_page(body: &[u8]) -> Result<Vec<Event>, PageError> {
 ///
 /// # Errors
 /// When it lacks a field that every event has.
-pub fn parse_event(json: &str) -> Result<Event, PageError> {
+pub(crate) fn parse_event(json: &str) -> Result<Event, PageError> {
     parse(0, json.trim())
 }
 

@@ -4,11 +4,12 @@ use std::fmt;
 
 /// A process among those that share a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holder(Box<str>);
+pub(crate) struct Holder(Box<str>);
 
 impl Holder {
-    /// With a name of its own.
-    pub fn named(name: &str) -> Self {
+    /// With a name that a test chooses.
+    #[cfg(test)]
+    pub(crate) fn named(name: &str) -> Self {
         Self(name.into())
     }
 
@@ -16,14 +17,14 @@ impl Holder {
     ///
     /// # Errors
     /// When the system has no random bytes.
-    pub fn random() -> Result<Self, getrandom::Error> {
+    pub(crate) fn random() -> Result<Self, getrandom::Error> {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes)?;
         Ok(Self(hex::encode(bytes).into()))
     }
 
     /// The name.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }

@@ -16,7 +16,7 @@ pub(crate) use canvas::Escaped;
 
 /// What a picture shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// A histogram of the times between consecutive events.
     #[default]
     Gaps,
@@ -28,10 +28,10 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, in the order of the dashboard.
-    pub const ALL: [Self; 3] = [Self::Gaps, Self::Rate, Self::Timeline];
+    pub(crate) const ALL: [Self; 3] = [Self::Gaps, Self::Rate, Self::Timeline];
 
     /// The word in addresses.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Gaps => "gaps",
             Self::Rate => "rate",
@@ -40,14 +40,14 @@ impl Kind {
     }
 
     /// Reads what [`as_str`](Self::as_str) wrote.
-    pub fn read(word: &str) -> Option<Self> {
+    pub(crate) fn read(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 }
 
 /// One event of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Point<'a> {
+pub(crate) struct Point<'a> {
     /// When it happened.
     pub at: Timestamp,
     /// `PushEvent`, ...
@@ -56,7 +56,7 @@ pub struct Point<'a> {
 
 /// What is to be drawn.
 #[derive(Clone, Copy, Debug)]
-pub struct Scene<'a> {
+pub(crate) struct Scene<'a> {
     /// `owner/name`.
     pub repository: &'a str,
     /// Where the window begins.
@@ -70,7 +70,7 @@ pub struct Scene<'a> {
 }
 
 /// Draws it.
-pub fn draw(kind: Kind, scene: &Scene<'_>) -> String {
+pub(crate) fn draw(kind: Kind, scene: &Scene<'_>) -> String {
     match kind {
         Kind::Gaps => gaps::draw(scene),
         Kind::Rate => rate::draw(scene),

@@ -49,7 +49,7 @@ impl Policy {
 
 /// What is known of one repository that is to be polled.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Candidate {
+pub(crate) struct Candidate {
     /// Unknown for a repository with fewer than two events.
     pub rate: Option<Rate>,
     /// Seconds: GitHub's `X-Poll-Interval` or `max-age`, whichever is longer.
@@ -95,7 +95,11 @@ impl Bounded {
 /// The interval of each candidate in seconds, in their order.
 ///
 /// Where the bounds leave no choice, the budget yields: a feed that could overflow is polled in any case.
-pub fn intervals(policy: Policy, candidates: &[Candidate], allowance: &Allowance) -> Vec<f64> {
+pub(crate) fn intervals(
+    policy: Policy,
+    candidates: &[Candidate],
+    allowance: &Allowance,
+) -> Vec<f64> {
     let bounded: Vec<Bounded> = candidates
         .iter()
         .map(|candidate| bounded(policy, candidate, allowance))

@@ -1,11 +1,12 @@
 //! What one poll asks, fetches, stores and reports.
 
-pub mod catch_up;
-pub mod question;
-pub mod verdict;
+mod catch_up;
+mod question;
+mod verdict;
 
-pub use catch_up::{
+pub(crate) use catch_up::{
     Before, CatchUp, Depth, FeedEnd, FeedState, Found, More, Overlap, Progress, Running,
 };
-pub use question::{PlainReason, Question, Silence, question};
-pub use verdict::{Knowledge, Trouble, Verdict};
+pub use question::Silence;
+pub(crate) use question::{PlainReason, Question, question};
+pub(crate) use verdict::{Knowledge, Verdict};

@@ -20,10 +20,8 @@ use service_runtime::{Clock, Metrics, Shutdown};
 use tokio::sync::Notify;
 
 use crate::Timestamp;
-use crate::event::Event;
-use crate::gap::Gap;
+use crate::herald::Topic;
 use crate::lease::Holder;
-use crate::name::FullName;
 use crate::policy::{Allowance, Policy};
 use crate::rate::{NEWEST, Rate};
 use crate::schedule::{Schedule, USUAL_SECONDS};
@@ -32,7 +30,7 @@ use crate::store::{LeaseClock, LeaseTerms, Repository, RepositoryId, Sharing, St
 use crate::windows::Windows;
 use metrics::Instruments;
 
-pub use outcome::PollOutcome;
+pub(crate) use outcome::PollOutcome;
 
 /// What others have changed in the store is noticed after this time at the latest.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -45,7 +43,7 @@ const FORGET_EVERY: Duration = Duration::from_secs(3600);
 
 /// How the poller works.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct PollerOptions {
+pub(crate) struct PollerOptions {
     /// How intervals are chosen.
     pub policy: Policy,
     /// What polling may cost.
@@ -72,39 +70,20 @@ impl Default for PollerOptions {
 
 /// By whose clock leases end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LeaseClockKind {
+pub(crate) enum LeaseClockKind {
     /// The database's.
     Database,
     /// The poller's own, which tests move by hand.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for tests"))]
     Own,
 }
 
-/// Something that has just happened, after it was stored.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Notice<'a> {
-    /// An event that was not known.
-    Event(&'a Event),
-    /// Events of a repository may be missing.
-    Gap {
-        /// Which.
-        repository: &'a FullName,
-        /// Where.
-        gap: &'a Gap,
-    },
-    /// A repository's statistics have changed.
-    Statistics {
-        /// Which.
-        id: RepositoryId,
-    },
-}
-
-/// Who is told. It must not block.
-pub type Tell = Arc<dyn Fn(Notice<'_>) + Send + Sync>;
+/// Who is told what has just happened, after it was stored. It must not block.
+pub(crate) type Tell = Arc<dyn Fn(Topic) + Send + Sync>;
 
 /// What a poller is made of.
 #[derive(Clone)]
-pub struct Parts {
+pub(crate) struct Parts {
     /// Where everything is kept.
     pub store: Store,
     /// GitHub.
@@ -165,7 +144,7 @@ enum Division {
 }
 
 /// Polls until it is told to stop.
-pub struct Poller {
+pub(crate) struct Poller {
     parts: Parts,
     division: Division,
     instruments: Instruments,
@@ -196,7 +175,7 @@ impl Poller {
     ///
     /// # Errors
     /// When another process polls from the same file.
-    pub fn new(parts: Parts) -> Result<Self, PollerError> {
+    pub(crate) fn new(parts: Parts) -> Result<Self, PollerError> {
         let division = match parts.store.sharing() {
             Sharing::File(path) => Division::Alone {
                 _lock: lock(&path)?,
@@ -215,7 +194,7 @@ impl Poller {
     }
 
     /// Polls until `shutdown`, and lets go of its leases.
-    pub async fn run(self, shutdown: Shutdown) {
+    pub(crate) async fn run(self, shutdown: Shutdown) {
         loop {
             let wait = match self.round().await {
                 Ok(due) => {
@@ -247,7 +226,7 @@ impl Poller {
     ///
     /// # Errors
     /// When the database fails. What is under way is finished or given up; nothing is lost.
-    pub async fn round(&self) -> Result<Timestamp, StoreError> {
+    pub(crate) async fn round(&self) -> Result<Timestamp, StoreError> {
         let store = &self.parts.store;
         self.forget().await?;
         self.renew().await?;

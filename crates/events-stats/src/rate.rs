@@ -3,14 +3,14 @@
 use crate::Timestamp;
 
 /// Events that an estimate looks at: what one feed holds.
-pub const NEWEST: usize = 300;
+pub(crate) const NEWEST: usize = 300;
 
 /// Part of a feed's buffer that may fill up between two polls.
 const THETA: f64 = 0.5;
 
 /// How often a repository has events.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Rate {
+pub(crate) struct Rate {
     /// Events per second, in the mean over the newest events.
     pub mean: f64,
     /// The shortest time in seconds in which half a feed's buffer came, if so many events are known.
@@ -22,7 +22,7 @@ impl Rate {
     ///
     /// Events of one second count as a second apart: a rate is never infinite.
     #[expect(clippy::cast_precision_loss, reason = "at most 300 events")]
-    pub fn estimate(newest_first: &[Timestamp]) -> Option<Self> {
+    pub(crate) fn estimate(newest_first: &[Timestamp]) -> Option<Self> {
         let moments = &newest_first[..newest_first.len().min(NEWEST)];
         let (newest, oldest) = (moments.first()?, moments.last()?);
         let gaps = moments.len().checked_sub(1).filter(|gaps| *gaps > 0)?;
@@ -38,14 +38,14 @@ impl Rate {
     }
 
     /// The probability that nothing happens for so many seconds, if events come independently (Poisson).
-    pub fn silence_probability(&self, seconds: f64) -> f64 {
+    pub(crate) fn silence_probability(&self, seconds: f64) -> f64 {
         (-self.mean * seconds.max(0.0)).exp()
     }
 }
 
 /// The moments of a repository's newest events, from which its rate is estimated.
 #[derive(Clone, Debug, Default)]
-pub struct Recent {
+pub(crate) struct Recent {
     /// Newest first.
     moments: Vec<Timestamp>,
     rate: Option<Rate>,
@@ -53,7 +53,7 @@ pub struct Recent {
 
 impl Recent {
     /// Of moments in any order.
-    pub fn of(mut moments: Vec<Timestamp>) -> Self {
+    pub(crate) fn of(mut moments: Vec<Timestamp>) -> Self {
         moments.sort_unstable_by(|one, other| other.cmp(one));
         moments.truncate(NEWEST);
         Self {
@@ -64,12 +64,12 @@ impl Recent {
 
     /// With some more.
     #[must_use]
-    pub fn with(&self, more: impl Iterator<Item = Timestamp>) -> Self {
+    pub(crate) fn with(&self, more: impl Iterator<Item = Timestamp>) -> Self {
         Self::of(self.moments.iter().copied().chain(more).collect())
     }
 
     /// What they come to.
-    pub fn rate(&self) -> Option<Rate> {
+    pub(crate) fn rate(&self) -> Option<Rate> {
         self.rate
     }
 }

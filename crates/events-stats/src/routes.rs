@@ -24,7 +24,7 @@ mod paging;
 mod poll;
 mod query;
 mod repositories;
-pub mod shapes;
+pub(crate) mod shapes;
 mod statistics;
 mod stream;
 mod webhook;

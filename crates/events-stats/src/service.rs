@@ -25,10 +25,10 @@ use crate::Timestamp;
 use crate::auth::ApiKeys;
 use crate::config::{Config, ConfigProblem};
 use crate::desk::Desk;
-use crate::herald::{self, Herald, Topic};
+use crate::herald::{self, Herald};
 use crate::metrics::Instruments;
 use crate::name::FullName;
-use crate::poller::{self, Notice, Poller, PollerError};
+use crate::poller::{self, Poller, PollerError};
 use crate::problem::Problem;
 use crate::routes;
 use crate::store::{Adding, NewRepository, Repository, Standing, Store, StoreError};
@@ -272,12 +272,8 @@ impl Monitor {
 fn poller_parts(config: &Config, shared: &Shared) -> poller::Parts {
     let instruments = Arc::clone(&shared.instruments);
     let herald = Arc::clone(&shared.herald);
-    let tell = move |notice: Notice<'_>| {
-        instruments.told(match notice {
-            Notice::Event(_) => Topic::Event,
-            Notice::Gap { .. } => Topic::Gap,
-            Notice::Statistics { .. } => Topic::Stats,
-        });
+    let tell = move |topic| {
+        instruments.told(topic);
         herald.ring();
     };
     poller::Parts {

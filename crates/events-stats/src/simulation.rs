@@ -23,7 +23,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 
 /// One repository's events.
 #[derive(Clone, Debug)]
-pub struct History {
+pub(crate) struct History {
     name: Box<str>,
     /// Oldest first.
     events: Vec<Event>,
@@ -31,7 +31,7 @@ pub struct History {
 
 impl History {
     /// Of events in any order.
-    pub fn new(name: &str, mut events: Vec<Event>) -> Self {
+    pub(crate) fn new(name: &str, mut events: Vec<Event>) -> Self {
         events.sort_by_key(Event::position);
         events.dedup_by_key(|event| event.id);
         Self {
@@ -41,18 +41,13 @@ impl History {
     }
 
     /// `owner/name`.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
     /// How many there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.events.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.events.is_empty()
     }
 }
 
@@ -93,7 +88,7 @@ struct Watched<'a> {
 }
 
 /// Polls these feeds from their first event to their last.
-pub fn simulate(histories: &[History], policy: Policy, allowance: Allowance) -> Simulated {
+pub(crate) fn simulate(histories: &[History], policy: Policy, allowance: Allowance) -> Simulated {
     let moments = || {
         histories
             .iter()

@@ -27,8 +27,8 @@ use tower_service::Service;
 use crate::name::FullName;
 use answer::Read;
 
-pub use answer::{Answer, Fetched, Found, GoneReason, Hints};
-pub use failure::{Cause, Failed};
+pub(crate) use answer::{Answer, Found, GoneReason, Hints};
+pub(crate) use failure::{Cause, Failed};
 
 const ACCEPTED: HeaderValue = HeaderValue::from_static("application/vnd.github+json");
 const API_VERSION: HeaderName = HeaderName::from_static("x-github-api-version");
@@ -40,7 +40,7 @@ const MOST_REFUSAL_BYTES: usize = 64 << 10;
 
 /// How GitHub is asked.
 #[derive(Clone)]
-pub struct SourceOptions {
+pub(crate) struct SourceOptions {
     /// The upstream's address as configured: a redirect that leads elsewhere is not followed.
     pub address: String,
     /// Tokens; without any, GitHub is asked anonymously.
@@ -60,7 +60,7 @@ impl std::fmt::Debug for SourceOptions {
 
 /// Asks GitHub. Clones share connections, credentials and ledger.
 #[derive(Clone)]
-pub struct Source {
+pub(crate) struct Source {
     upstream: Upstream,
     pool: CredentialPool,
     clock: Arc<dyn Clock>,
@@ -79,7 +79,7 @@ impl std::fmt::Debug for Source {
 
 /// Which repository's feed, as a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Feed {
+pub(crate) enum Feed {
     /// Under its name.
     Named(FullName),
     /// Under GitHub's number, which leads to it whatever it is called.
@@ -100,7 +100,7 @@ impl Source {
     ///
     /// # Errors
     /// When a token holds characters that no header can.
-    pub fn new(
+    pub(crate) fn new(
         upstream: Upstream,
         options: SourceOptions,
         clock: Arc<dyn Clock>,
@@ -129,7 +129,7 @@ impl Source {
     }
 
     /// The client that it asks with.
-    pub fn upstream(&self) -> &Upstream {
+    pub(crate) fn upstream(&self) -> &Upstream {
         &self.upstream
     }
 
@@ -137,7 +137,7 @@ impl Source {
     ///
     /// # Errors
     /// When GitHub does not answer, or with nothing that can be used.
-    pub async fn page(
+    pub(crate) async fn page(
         &self,
         feed: &Feed,
         number: u32,
@@ -156,7 +156,7 @@ impl Source {
     ///
     /// # Errors
     /// When GitHub does not answer, or with nothing that can be used.
-    pub async fn repository(&self, feed: &Feed) -> Result<Found, Failed> {
+    pub(crate) async fn repository(&self, feed: &Feed) -> Result<Found, Failed> {
         let path = feed.path();
         let read = self.ask(&path, &path, None).await?;
         match answer::repository(read, &self.address)? {
@@ -172,7 +172,7 @@ impl Source {
 
     /// Requests per hour that the credentials have left until their quota is renewed; none where GitHub has not said.
     #[expect(clippy::cast_precision_loss, reason = "quotas are small")]
-    pub fn requests_per_hour_left(&self, now: SystemTime) -> Option<f64> {
+    pub(crate) fn requests_per_hour_left(&self, now: SystemTime) -> Option<f64> {
         let lines = self.upstream.ledger().snapshot(now);
         let windows = lines
             .iter()

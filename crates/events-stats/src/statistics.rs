@@ -54,7 +54,7 @@ fn as_float<S: Serializer>(seconds: &Option<i64>, serializer: S) -> Result<S::Ok
     clippy::cast_precision_loss,
     reason = "no window has 2^52 seconds or events"
 )]
-pub fn mean_gap(oldest: Timestamp, newest: Timestamp, count: usize) -> Option<f64> {
+pub(crate) fn mean_gap(oldest: Timestamp, newest: Timestamp, count: usize) -> Option<f64> {
     let gaps = count.checked_sub(1).filter(|gaps| *gaps > 0)?;
     Some(newest.seconds_since(oldest) as f64 / gaps as f64)
 }

@@ -20,14 +20,14 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{PgPool, SqlitePool};
 
 pub(crate) use announcement::{Announcement, KEPT as ANNOUNCEMENTS_KEPT, Stretch, Tidings};
-pub use delivery::Delivery;
-pub use event::{Counted, EventFilter, EventPage};
-pub use lease::{LeaseClock, LeaseTerms};
-pub use poll::{Begun, Kept, News, PollRequest, Requested, Started};
+pub(crate) use delivery::Delivery;
+pub use event::{EventFilter, EventPage};
+pub(crate) use lease::{LeaseClock, LeaseTerms};
+pub(crate) use poll::{Begun, Kept, News, PollRequest, Requested, Started};
 pub use repository::{
     Activation, Added, Adding, NewRepository, Novelty, Repository, RepositoryId, Standing,
 };
-pub use service_database::{Address, NoAddress};
+use service_database::{Address, NoAddress};
 
 /// How a store works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,7 +132,7 @@ struct Files {
 
 /// Which kind of database it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sharing {
+pub(crate) enum Sharing {
     /// A file: one process polls.
     File(PathBuf),
     /// A server: processes divide the repositories among them.
@@ -251,7 +251,7 @@ impl Store {
     }
 
     /// Which kind of database it is.
-    pub fn sharing(&self) -> Sharing {
+    pub(crate) fn sharing(&self) -> Sharing {
         match &self.pool {
             Pool::Sqlite(files) => Sharing::File(files.path.clone()),
             Pool::Postgres(_) => Sharing::Server,

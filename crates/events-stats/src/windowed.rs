@@ -13,7 +13,7 @@ use crate::windows::Watched;
 
 /// A window as of a moment.
 #[derive(Clone, Debug)]
-pub struct Windowed {
+pub(crate) struct Windowed {
     name: FullName,
     watched: Arc<Watched>,
     report: WindowReport,
@@ -24,7 +24,7 @@ impl Windowed {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn read(
+    pub(crate) async fn read(
         store: &Store,
         repository: &Repository,
         extent: Extent,
@@ -51,12 +51,12 @@ impl Windowed {
     }
 
     /// What it covers.
-    pub fn report(&self) -> &WindowReport {
+    pub(crate) fn report(&self) -> &WindowReport {
         &self.report
     }
 
     /// The numbers, of these types or of all that occur.
-    pub fn object(&self, types: &[String], now: Timestamp) -> StatisticsObject {
+    pub(crate) fn object(&self, types: &[String], now: Timestamp) -> StatisticsObject {
         let asked: Vec<&str> = types.iter().map(String::as_str).collect();
         let window = &self.watched.window;
         let stats: Vec<Statistics> = match asked.is_empty() {
@@ -73,7 +73,7 @@ impl Windowed {
     }
 
     /// What can be drawn of it, of these types or of all.
-    pub fn scene<T>(&self, types: &[String], draw: impl FnOnce(&Scene<'_>) -> T) -> T {
+    pub(crate) fn scene<T>(&self, types: &[String], draw: impl FnOnce(&Scene<'_>) -> T) -> T {
         let points: Vec<Point<'_>> = self
             .watched
             .window

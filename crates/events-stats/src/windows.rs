@@ -19,7 +19,7 @@ use crate::windowed::Windowed;
 
 /// One repository's window, and what is known of its completeness.
 #[derive(Clone, Debug)]
-pub struct Watched {
+pub(crate) struct Watched {
     /// The counted events.
     pub window: Window,
     /// Where events may be missing.
@@ -39,14 +39,14 @@ struct Kept {
 
 /// All windows of this process. Clones share them.
 #[derive(Clone, Debug)]
-pub struct Windows {
+pub(crate) struct Windows {
     extent: Extent,
     kept: Arc<RwLock<HashMap<RepositoryId, Kept>>>,
 }
 
 impl Windows {
     /// None yet; each will reach so far.
-    pub fn new(extent: Extent) -> Self {
+    pub(crate) fn new(extent: Extent) -> Self {
         Self {
             extent,
             kept: Arc::default(),
@@ -58,8 +58,9 @@ impl Windows {
         self.extent
     }
 
-    /// A repository's window; none where this process does not poll it: then the store has it.
-    pub fn watched(&self, id: RepositoryId) -> Option<Arc<Watched>> {
+    /// A repository's window; none where this process does not poll it.
+    #[cfg(test)]
+    pub(crate) fn watched(&self, id: RepositoryId) -> Option<Arc<Watched>> {
         let kept = self.kept.read();
         kept.get(&id).map(|kept| Arc::clone(&kept.watched))
     }
@@ -98,7 +99,7 @@ impl Windows {
     }
 
     /// How often a repository has events.
-    pub fn rate(&self, id: RepositoryId) -> Option<Rate> {
+    pub(crate) fn rate(&self, id: RepositoryId) -> Option<Rate> {
         self.kept.read().get(&id)?.recent.rate()
     }
 

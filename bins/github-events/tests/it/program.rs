@@ -4,8 +4,7 @@ use std::path::PathBuf;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
-use events_stats::FullName;
-use events_stats::store::{EventFilter, Page, Repository, Store, StoreOptions};
+use events_stats::{EventFilter, FullName, Page, Repository, Store, StoreOptions};
 use github_sim::{Scale, SimClock, Simulator, Switches};
 use serde_json::{Value, json};
 use tempfile::TempDir;

@@ -10,7 +10,7 @@ use crate::store::{Page, RepositoryId, Store, StoreError};
 
 /// What a backfill came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Backfilled {
+pub(crate) struct Backfilled {
     /// Events in the files.
     pub read: u64,
     /// Of them, those of watched repositories.
@@ -36,7 +36,7 @@ impl std::fmt::Display for Backfilled {
 /// Why a backfill ended early. Files before the one that is named are stored.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum BackfillError {
+pub(crate) enum BackfillError {
     /// A file cannot be used; nothing of it is stored.
     #[error(transparent)]
     File(#[from] FileError),
@@ -83,7 +83,10 @@ impl Watched {
 ///
 /// # Errors
 /// When a file is damaged, naming the line; or the database fails.
-pub async fn backfill(store: &Store, files: &[PathBuf]) -> Result<Backfilled, BackfillError> {
+pub(crate) async fn backfill(
+    store: &Store,
+    files: &[PathBuf],
+) -> Result<Backfilled, BackfillError> {
     let watched = Watched::read(store).await?;
     let mut all = Backfilled::default();
     for path in files {

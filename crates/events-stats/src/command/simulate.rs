@@ -55,7 +55,7 @@ impl std::fmt::Display for Comparison {
 ///
 /// # Errors
 /// When the file is damaged, naming the line.
-pub fn histories(path: &Path, most: usize) -> Result<Vec<History>, FileError> {
+pub(crate) fn histories(path: &Path, most: usize) -> Result<Vec<History>, FileError> {
     let mut events: HashMap<u64, Vec<Event>> = HashMap::new();
     each_event(path, |mut event| {
         // Only when it happened matters.

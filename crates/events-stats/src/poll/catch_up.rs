@@ -21,7 +21,7 @@ const KEPT_SECONDS: i64 = 30 * 86_400;
 
 /// How deep to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Depth {
+pub(crate) enum Depth {
     /// Until an event is known.
     Overlap,
     /// To the end, for events that came late, farther down.
@@ -30,7 +30,7 @@ pub enum Depth {
 
 /// Whether a page names a next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum More {
+pub(crate) enum More {
     /// It has `rel="next"`.
     Next,
     /// It is the last.
@@ -39,7 +39,7 @@ pub enum More {
 
 /// What to do after a page.
 #[derive(Debug)]
-pub enum Progress {
+pub(crate) enum Progress {
     /// Fetch the page that it [wants](CatchUp::wanted).
     Wants(CatchUp),
     /// All is read.
@@ -48,7 +48,7 @@ pub enum Progress {
 
 /// What a poll found, once it is through.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Found {
+pub(crate) struct Found {
     /// Events that were not known, oldest first.
     pub new: Vec<Event>,
     /// Whether an event was met that was known before.
@@ -63,7 +63,7 @@ pub struct Found {
 
 /// Whether new and known events join.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Overlap {
+pub(crate) enum Overlap {
     /// They do.
     Met,
     /// They do not: events may be missing between them.
@@ -73,7 +73,7 @@ pub enum Overlap {
 
 /// Where reading stopped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum FeedEnd {
+pub(crate) enum FeedEnd {
     /// At the end of the feed.
     Reached,
     /// Before it, because an event was known.
@@ -83,7 +83,7 @@ pub enum FeedEnd {
 
 /// A poll that reads page after page.
 #[derive(Debug)]
-pub struct CatchUp {
+pub(crate) struct CatchUp {
     depth: Depth,
     page: u32,
     seen: HashSet<EventId>,
@@ -92,7 +92,7 @@ pub struct CatchUp {
 
 impl CatchUp {
     /// To begin with page 1.
-    pub fn new(depth: Depth) -> Self {
+    pub(crate) fn new(depth: Depth) -> Self {
         Self {
             depth,
             page: 1,
@@ -102,7 +102,12 @@ impl CatchUp {
     }
 
     /// Takes the page that was asked for; `known` are those of its events that are stored.
-    pub fn page(mut self, events: Vec<Event>, known: &HashSet<EventId>, more: More) -> Progress {
+    pub(crate) fn page(
+        mut self,
+        events: Vec<Event>,
+        known: &HashSet<EventId>,
+        more: More,
+    ) -> Progress {
         let empty = events.is_empty();
         for event in events {
             // Events that come while pages are read push others onto the next page: those are met twice.
@@ -131,12 +136,12 @@ impl CatchUp {
     }
 
     /// The page to ask for.
-    pub fn wanted(&self) -> u32 {
+    pub(crate) fn wanted(&self) -> u32 {
         self.page
     }
 
     /// The page that was asked for lies behind the end (422).
-    pub fn at_end(mut self) -> Found {
+    pub(crate) fn at_end(mut self) -> Found {
         self.found.end = FeedEnd::Reached;
         self.finished()
     }
@@ -149,7 +154,7 @@ impl CatchUp {
 
 /// What was known of a repository before a poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Before {
+pub(crate) struct Before {
     /// The newest event stored; none before the first poll.
     pub newest: Option<Timestamp>,
     /// The last poll that was answered.
@@ -162,7 +167,7 @@ pub struct Before {
 
 /// Whether a poll is the first of this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Running {
+pub(crate) enum Running {
     /// It is.
     FirstPoll,
     /// It is not.
@@ -171,7 +176,7 @@ pub enum Running {
 
 /// Whether the feed could be believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FeedState {
+pub(crate) enum FeedState {
     /// It moved, or its silence was probable.
     Moving,
     /// Its silence was improbable: frozen, or its tag stuck.
@@ -185,7 +190,7 @@ impl Found {
     }
 
     /// The moment since which every event is known, by this poll alone. None when the poll did not reach so far.
-    pub fn covers_from(&self, now: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn covers_from(&self, now: Timestamp) -> Option<Timestamp> {
         if self.is_whole() {
             return Some(Timestamp::from_seconds(
                 now.seconds().saturating_sub(KEPT_SECONDS),
@@ -195,7 +200,7 @@ impl Found {
     }
 
     /// The gap between what was known and what was found, if they do not join.
-    pub fn gap(&self, before: &Before, now: Timestamp) -> Option<Gap> {
+    pub(crate) fn gap(&self, before: &Before, now: Timestamp) -> Option<Gap> {
         let newest = before.newest?;
         let (Overlap::None, Some(oldest)) = (self.overlap, self.oldest) else {
             return None;

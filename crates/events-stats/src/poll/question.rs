@@ -20,7 +20,7 @@ pub struct Silence {
 impl Silence {
     /// After a poll without news.
     #[must_use]
-    pub fn goes_on(self, now: Timestamp) -> Self {
+    pub(crate) fn goes_on(self, now: Timestamp) -> Self {
         Self {
             since: self.since.or(Some(now)),
             ..self
@@ -29,7 +29,7 @@ impl Silence {
 
     /// After a plain question that brought nothing new either.
     #[must_use]
-    pub fn doubted(self, now: Timestamp) -> Self {
+    pub(crate) fn doubted(self, now: Timestamp) -> Self {
         Self {
             doubted: self.doubted.saturating_add(1),
             ..self.goes_on(now)
@@ -59,26 +59,16 @@ enum Credible {
 
 /// Why no tag is named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PlainReason {
+pub(crate) enum PlainReason {
     /// None is stored.
     NoTag,
     /// The tag may be stuck: at the repository's rate so long a silence is improbable.
     Silence,
 }
 
-impl PlainReason {
-    /// The word in logs and metrics.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::NoTag => "no-tag",
-            Self::Silence => "silence",
-        }
-    }
-}
-
 /// How to ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Question {
+pub(crate) enum Question {
     /// With the stored tag.
     Conditional,
     /// Without.
@@ -86,7 +76,7 @@ pub enum Question {
 }
 
 /// Decides how to ask.
-pub fn question(
+pub(crate) fn question(
     tag: Option<&str>,
     silence: Silence,
     rate: Option<Rate>,

@@ -6,7 +6,7 @@ use crate::gap::Gap;
 
 /// What is known of a feed before it is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Knowledge {
+pub(crate) struct Knowledge {
     /// The newest event stored.
     pub newest: Option<Timestamp>,
     /// The last poll that was answered.
@@ -21,7 +21,7 @@ pub struct Knowledge {
 
 /// What is to be remembered and reported.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub(crate) struct Verdict {
     /// How long nothing new has come, now.
     pub silence: Silence,
     /// Where events may be missing.
@@ -32,7 +32,7 @@ pub struct Verdict {
 
 /// What can be wrong with a feed that is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub(crate) enum Trouble {
     /// A plain question found what conditional ones had not.
     StuckTag {
         /// Events that were hidden.
@@ -79,7 +79,7 @@ impl Knowledge {
     }
 
     /// After a 304.
-    pub fn same(&self, now: Timestamp) -> Verdict {
+    pub(crate) fn same(&self, now: Timestamp) -> Verdict {
         let silence = self.silence.goes_on(now);
         Verdict {
             silence,
@@ -89,7 +89,7 @@ impl Knowledge {
     }
 
     /// After pages.
-    pub fn found(&self, found: &Found, now: Timestamp) -> Verdict {
+    pub(crate) fn found(&self, found: &Found, now: Timestamp) -> Verdict {
         let plainly = self.question == Question::Plain(PlainReason::Silence);
         if found.new.is_empty() {
             let silence = match plainly {

@@ -5,8 +5,9 @@ use std::time::Duration;
 use github_headers::EntityTag;
 
 use super::attempt::{Attempt, Reading};
-use super::{Division, Notice, Poller};
+use super::{Division, Poller};
 use crate::Timestamp;
+use crate::herald::Topic;
 use crate::name::FullName;
 use crate::poll::{Depth, FeedEnd, Knowledge, Question, Running, Verdict, question};
 use crate::schedule::{Schedule, USUAL_SECONDS};
@@ -19,7 +20,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 
 /// How a poll ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum PollOutcome {
+pub(crate) enum PollOutcome {
     /// 304.
     Same,
     /// 200 with new events.
@@ -36,7 +37,7 @@ pub enum PollOutcome {
 
 impl PollOutcome {
     /// The word in logs and metrics.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Same => "same",
             Self::News => "news",
@@ -294,9 +295,9 @@ impl Poller {
     /// Everything is stored: now others may know.
     fn tell(&self, repository: &Repository, brought: &Brought<'_>) {
         let tell = &self.parts.tell;
-        for event in &brought.events {
+        for _ in &brought.events {
             self.instruments.event();
-            tell(Notice::Event(event));
+            tell(Topic::Event);
         }
         if let Some(gap) = brought.gap {
             self.instruments.gap(gap.reason);
@@ -304,13 +305,10 @@ impl Poller {
                 repository = %repository.full_name, reason = gap.reason.as_str(), from = %gap.from, to = %gap.to,
                 "events may be missing"
             );
-            tell(Notice::Gap {
-                repository: &repository.full_name,
-                gap,
-            });
+            tell(Topic::Gap);
         }
         if !brought.events.is_empty() || brought.gap.is_some() {
-            tell(Notice::Statistics { id: repository.id });
+            tell(Topic::Stats);
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::window::WindowReport;
 
 /// A watched repository.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct RepositoryObject {
+pub(crate) struct RepositoryObject {
     /// `owner/name`, as GitHub has it now.
     #[schema(example = "octocat/Hello-World")]
     pub full_name: String,
@@ -46,7 +46,12 @@ pub struct RepositoryObject {
 
 impl RepositoryObject {
     /// Puts together what the store knows.
-    pub fn new(repository: Repository, gaps: Vec<Gap>, upstream: &str, policy: Policy) -> Self {
+    pub(crate) fn new(
+        repository: Repository,
+        gaps: Vec<Gap>,
+        upstream: &str,
+        policy: Policy,
+    ) -> Self {
         let name = &repository.full_name;
         Self {
             full_name: name.to_string(),
@@ -74,7 +79,7 @@ impl RepositoryObject {
 
 /// How far apart the events of a repository are.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct StatisticsObject {
+pub(crate) struct StatisticsObject {
     /// `owner/name`.
     pub repository: String,
     pub window: WindowReport,
@@ -87,7 +92,7 @@ pub struct StatisticsObject {
 
 /// A repository that is to be watched: `url` or `full_name`.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
-pub struct Wanted {
+pub(crate) struct Wanted {
     /// The address of its page, of its clone or in the API.
     #[schema(example = "https://github.com/octocat/Hello-World")]
     pub url: Option<String>,
@@ -100,7 +105,11 @@ pub struct Wanted {
 /// One repository, or several of which all are added or none.
 #[derive(Clone, Debug, ToSchema)]
 #[schema(rename_all = "lowercase")]
-pub enum OneOrMany {
+#[expect(
+    dead_code,
+    reason = "describes bodies that are read element by element"
+)]
+pub(crate) enum OneOrMany {
     /// Answered by an object.
     #[schema(title = "one")]
     One(Wanted),
@@ -111,26 +120,26 @@ pub enum OneOrMany {
 
 /// A poll that was asked for.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct PollObject {
+pub(crate) struct PollObject {
     pub next_poll_at: Timestamp,
 }
 
 /// What became of a delivery.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct DeliveryObject {
+pub(crate) struct DeliveryObject {
     /// `pong`, `poll brought forward`, or why nothing was done.
     pub message: &'static str,
 }
 
 /// The body of every error.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct ErrorObject {
+pub(crate) struct ErrorObject {
     pub message: String,
 }
 
 /// A parameter that cannot be read.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct ParameterErrorObject {
+pub(crate) struct ParameterErrorObject {
     /// Begins with the parameter's name.
     #[schema(example = "per_page: expected a number from 1 to 100")]
     pub message: String,
@@ -139,7 +148,7 @@ pub struct ParameterErrorObject {
 
 /// Which parameter.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct ParameterErrorDetail {
+pub(crate) struct ParameterErrorDetail {
     #[schema(example = "per_page")]
     pub field: String,
     #[schema(example = "invalid")]
@@ -148,7 +157,7 @@ pub struct ParameterErrorDetail {
 
 /// No more repositories can be active.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct LimitErrorObject {
+pub(crate) struct LimitErrorObject {
     #[schema(example = "at most 5 repositories can be active")]
     pub message: String,
     /// Full names of those that are.
@@ -157,7 +166,7 @@ pub struct LimitErrorObject {
 
 /// GitHub allows no poll yet.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct EarlyErrorObject {
+pub(crate) struct EarlyErrorObject {
     pub message: String,
     pub next_poll_at: Timestamp,
 }

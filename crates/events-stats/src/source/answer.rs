@@ -21,7 +21,7 @@ pub(super) struct Read {
 
 /// How often GitHub lets a feed be polled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Hints {
+pub(crate) struct Hints {
     /// `X-Poll-Interval` in seconds; a 304 often lacks it.
     pub poll_interval_seconds: Option<u64>,
     /// `max-age` of `Cache-Control` in seconds.
@@ -30,7 +30,7 @@ pub struct Hints {
 
 /// What GitHub says about a page of a feed.
 #[derive(Debug)]
-pub enum Answer {
+pub(crate) enum Answer {
     /// 304: it is what it was.
     Same(Hints),
     /// It is this.
@@ -48,7 +48,7 @@ pub enum Answer {
 
 /// A page of a feed.
 #[derive(Debug)]
-pub struct Fetched {
+pub(crate) struct Fetched {
     /// Newest first.
     pub events: Vec<Event>,
     /// Its tag.
@@ -61,7 +61,7 @@ pub struct Fetched {
 
 /// Why a repository is not there any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GoneReason {
+pub(crate) enum GoneReason {
     /// 404: deleted, made private, or never there.
     NotFound,
     /// 410.
@@ -72,7 +72,7 @@ pub enum GoneReason {
 
 impl GoneReason {
     /// In words, for `last_error`.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::NotFound => "GitHub knows no such repository (404)",
             Self::Gone => "the repository is gone (410)",
@@ -92,7 +92,7 @@ impl GoneReason {
 
 /// What GitHub says about a repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found {
+pub(crate) enum Found {
     /// It is called so now.
     Named {
         /// Its name.

@@ -9,7 +9,7 @@ use http_body_util::LengthLimitError;
 
 /// Why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Cause {
+pub(crate) enum Cause {
     /// A rate limit, primary or secondary.
     RateLimited,
     /// The token is not accepted, or may not: 401, 403.
@@ -32,7 +32,7 @@ pub enum Cause {
 
 impl Cause {
     /// The word in logs and metrics.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::RateLimited => "rate-limited",
             Self::Refused(_) => "refused",
@@ -68,7 +68,7 @@ impl fmt::Display for Cause {
 
 /// Nothing that can be used, and when to try again where GitHub has said so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Failed {
+pub(crate) struct Failed {
     /// Why.
     pub cause: Cause,
     /// Not before this moment.

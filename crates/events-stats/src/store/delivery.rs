@@ -9,14 +9,14 @@ const KEPT_SECONDS: i64 = 4 * 86_400;
 
 /// GitHub's number of a delivery (`X-GitHub-Delivery`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Delivery<'a>(pub &'a str);
+pub(crate) struct Delivery<'a>(pub(crate) &'a str);
 
 impl Store {
     /// Remembers a delivery; whether it has come before.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn deliver(
+    pub(crate) async fn deliver(
         &self,
         delivery: Delivery<'_>,
         now: Timestamp,

@@ -12,11 +12,11 @@ use crate::store::Pool;
 
 /// How long a lease lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LeaseTerms {
+pub(crate) struct LeaseTerms {
     /// A holder that is gone loses its repositories after this time.
-    pub lasts: Duration,
+    pub(crate) lasts: Duration,
     /// How often it is renewed.
-    pub renewed_every: Duration,
+    pub(crate) renewed_every: Duration,
 }
 
 impl Default for LeaseTerms {
@@ -30,7 +30,7 @@ impl Default for LeaseTerms {
 
 /// By whose clock leases end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LeaseClock {
+pub(crate) enum LeaseClock {
     /// The database's: the processes' may differ.
     Database,
     /// One that is given.
@@ -94,7 +94,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn lease(
+    pub(crate) async fn lease(
         &self,
         holder: &Holder,
         terms: LeaseTerms,
@@ -136,7 +136,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn release(&self, holder: &Holder) -> Result<(), StoreError> {
+    pub(crate) async fn release(&self, holder: &Holder) -> Result<(), StoreError> {
         let failed = failed("let go of leases");
         write!(self, "let go of leases", transaction => {
             let release = sqlx::query("DELETE FROM leases WHERE owner = $1").bind(holder.as_str());

@@ -17,30 +17,30 @@ use crate::{EventId, Timestamp};
 
 /// A poll that is about to begin.
 #[derive(Clone, Copy, Debug)]
-pub struct PollRequest<'a> {
+pub(crate) struct PollRequest<'a> {
     /// Whom to poll.
-    pub id: RepositoryId,
+    pub(crate) id: RepositoryId,
     /// When.
-    pub now: Timestamp,
+    pub(crate) now: Timestamp,
     /// When the next one is due.
-    pub next_poll_at: Timestamp,
+    pub(crate) next_poll_at: Timestamp,
     /// Until when GitHub wants no other.
-    pub allowed_at: Timestamp,
+    pub(crate) allowed_at: Timestamp,
     /// What the next one's time was computed from.
-    pub interval_seconds: f64,
+    pub(crate) interval_seconds: f64,
     /// By which policy.
-    pub policy: Policy,
+    pub(crate) policy: Policy,
     /// Where processes share the database: who must hold the repository's lease.
-    pub holder: Option<(&'a Holder, LeaseClock)>,
+    pub(crate) holder: Option<(&'a Holder, LeaseClock)>,
 }
 
 /// A poll that has begun: the number that it has among those of its repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Started(pub i64);
+pub(crate) struct Started(pub(crate) i64);
 
 /// Whether a poll may begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Begun {
+pub(crate) enum Begun {
     /// It has.
     Yes(Started),
     /// It is not due, not active, or another process polls it.
@@ -49,36 +49,36 @@ pub enum Begun {
 
 /// What a poll brought.
 #[derive(Clone, Debug, Default)]
-pub struct News<'a> {
+pub(crate) struct News<'a> {
     /// When it was answered.
-    pub polled_at: Option<Timestamp>,
+    pub(crate) polled_at: Option<Timestamp>,
     /// Events, oldest first; those that are stored already stay as they are.
-    pub events: &'a [Event],
+    pub(crate) events: &'a [Event],
     /// The tag that came with page 1; none leaves the stored one.
-    pub etag: Option<&'a str>,
+    pub(crate) etag: Option<&'a str>,
     /// How long nothing new has come.
-    pub silence: Silence,
+    pub(crate) silence: Silence,
     /// Since when all events are known.
-    pub covered_from: Option<Timestamp>,
+    pub(crate) covered_from: Option<Timestamp>,
     /// Where events may be missing.
-    pub gap: Option<&'a Gap>,
+    pub(crate) gap: Option<&'a Gap>,
     /// `X-Poll-Interval`; none leaves the last one.
-    pub poll_interval_seconds: Option<u64>,
+    pub(crate) poll_interval_seconds: Option<u64>,
     /// When the whole feed was read; none leaves the last time.
-    pub swept_at: Option<Timestamp>,
+    pub(crate) swept_at: Option<Timestamp>,
     /// GitHub's number of the repository.
-    pub github_id: Option<u64>,
+    pub(crate) github_id: Option<u64>,
     /// Before this moment GitHub wants no poll; none leaves what was said before.
-    pub allowed_at: Option<Timestamp>,
+    pub(crate) allowed_at: Option<Timestamp>,
     /// When the next poll should be, by what is known now: it is brought forward, as far as GitHub allows.
-    pub next_poll_at: Option<Timestamp>,
+    pub(crate) next_poll_at: Option<Timestamp>,
     /// What is wrong, though GitHub answered.
-    pub trouble: Option<&'a str>,
+    pub(crate) trouble: Option<&'a str>,
 }
 
 /// Whether what a poll brought is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kept {
+pub(crate) enum Kept {
     /// It is; these events were not there before.
     New(HashSet<EventId>),
     /// A later poll has begun meanwhile, or the repository is gone: nothing is stored.
@@ -87,7 +87,7 @@ pub enum Kept {
 
 /// What became of the wish for a poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Requested {
+pub(crate) enum Requested {
     /// It is due at this moment.
     At(Timestamp),
     /// GitHub wants none before this moment, at which it is due now.
@@ -103,7 +103,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn begin_poll(&self, poll: &PollRequest<'_>) -> Result<Begun, StoreError> {
+    pub(crate) async fn begin_poll(&self, poll: &PollRequest<'_>) -> Result<Begun, StoreError> {
         let failed = failed("begin a poll");
         let (owner, clock) = poll.holder.map_or((None, None), |(holder, clock)| {
             (Some(holder.as_str()), clock.milliseconds())
@@ -141,7 +141,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails; then nothing is stored.
-    pub async fn finish_poll(
+    pub(crate) async fn finish_poll(
         &self,
         id: RepositoryId,
         started: Started,
@@ -218,7 +218,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn fail_poll(
+    pub(crate) async fn fail_poll(
         &self,
         id: RepositoryId,
         trouble: &str,
@@ -242,7 +242,11 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn silence_all(&self, until: Timestamp, trouble: &str) -> Result<(), StoreError> {
+    pub(crate) async fn silence_all(
+        &self,
+        until: Timestamp,
+        trouble: &str,
+    ) -> Result<(), StoreError> {
         let failed = failed("store a rate limit");
         write!(self, "store a rate limit", transaction => {
             let update = sqlx::query(
@@ -261,7 +265,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn rename(
+    pub(crate) async fn rename(
         &self,
         id: RepositoryId,
         name: &FullName,
@@ -289,7 +293,11 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn surrender_name(&self, id: RepositoryId, reason: &str) -> Result<(), StoreError> {
+    pub(crate) async fn surrender_name(
+        &self,
+        id: RepositoryId,
+        reason: &str,
+    ) -> Result<(), StoreError> {
         let failed = failed("take a name away");
         write!(self, "take a name away", transaction => {
             let update = sqlx::query(
@@ -304,7 +312,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn request_poll(
+    pub(crate) async fn request_poll(
         &self,
         id: RepositoryId,
         now: Timestamp,

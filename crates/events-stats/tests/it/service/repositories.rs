@@ -1,6 +1,6 @@
 //! The routes over repositories and their events, line by line of the contract.
 
-use events_stats::policy::Policy;
+use events_stats::Policy;
 use http::Method;
 use serde_json::{Value, json};
 

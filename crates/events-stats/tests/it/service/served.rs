@@ -18,7 +18,7 @@ use test_servers::until;
 use tokio::task::JoinHandle;
 
 use super::place::Place;
-use crate::rig::{Github, SimTime};
+use crate::github::{Github, SimTime};
 
 /// A monitor that serves; it ends with the test.
 pub(crate) struct Served {

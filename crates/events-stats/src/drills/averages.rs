@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use events_stats::command::backfill;
-use events_stats::store::{EventFilter, Page, Store};
-use events_stats::window::{Extent, Window};
-use events_stats::{Event, Timestamp};
+use crate::command::backfill;
+use crate::store::{EventFilter, Page, Store};
+use crate::window::{Extent, Window};
+use crate::{Event, Timestamp};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use tempfile::TempDir;
 
-use crate::rig::{added, at, event, opened};
+use crate::drills::rig::{added, at, event, opened};
 
 const DAY: i64 = 86_400;
 const KINDS: [&str; 3] = ["PushEvent", "WatchEvent", "ForkEvent"];
@@ -149,7 +149,7 @@ async fn averages_of_a_real_hour_equal_a_recomputation_by_hand() {
         return;
     };
     let hour = PathBuf::from(data).join("gharchive/2015-01-01-15.json.gz");
-    let histories = events_stats::command::histories(&hour, 40).unwrap();
+    let histories = crate::command::histories(&hour, 40).unwrap();
     let folder = TempDir::new().unwrap();
     let store = opened(folder.path().join("events.db").to_str().unwrap()).await;
     for history in &histories {

@@ -3,14 +3,14 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use events_stats::command::{backfill, simulate_file};
-use events_stats::policy::{Allowance, Policy};
-use events_stats::store::{Standing, Store};
+use crate::command::{backfill, simulate_file};
+use crate::policy::{Allowance, Policy};
+use crate::store::{Standing, Store};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use tempfile::TempDir;
 
-use crate::rig::{added, at, named, opened};
+use crate::drills::rig::{added, at, named, opened};
 
 fn line(id: u64, number: u64, name: &str) -> String {
     format!(

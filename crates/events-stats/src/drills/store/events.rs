@@ -1,10 +1,10 @@
 //! Events are kept byte for byte, and found by type, time and actor.
 
-use events_stats::store::{EventFilter, Page, RepositoryId, Store};
-use events_stats::window::Extent;
-use events_stats::{Event, EventId};
+use crate::store::{EventFilter, Page, RepositoryId, Store};
+use crate::window::Extent;
+use crate::{Event, EventId};
 
-use crate::rig::{EVERYTHING, added, at, event, event_of, on_both};
+use crate::drills::rig::{EVERYTHING, added, at, event, event_of, on_both};
 
 async fn raw(store: &Store, id: RepositoryId, filter: &EventFilter) -> Vec<String> {
     let page = store.events(id, filter, EVERYTHING).await.unwrap();

@@ -1,10 +1,11 @@
 //! Nothing is lost or asked for twice while all goes well, and what is lost is said.
 
-use events_stats::gap::GapReason;
-use events_stats::poller::{Parts, Poller, PollerError};
+use crate::gap::GapReason;
+use crate::herald::Topic;
+use crate::poller::{Parts, Poller, PollerError};
 use serde_json::json;
 
-use crate::rig::{Github, Monitor, every_five_minutes, of_one, opened};
+use crate::drills::rig::{Github, Monitor, every_five_minutes, of_one, opened};
 
 #[tokio::test]
 async fn a_feed_is_read_once_and_asked_about_by_its_tag() {
@@ -23,8 +24,8 @@ async fn a_feed_is_read_once_and_asked_about_by_its_tag() {
     // 30 days, because a feed that is not full has all of them.
     let month = std::time::Duration::from_secs(30 * 86_400);
     assert_eq!(after_first.covered_from, Some(github.now().before(month)));
-    let told: Vec<String> = expected.iter().map(|id| format!("event {id}")).collect();
-    assert_eq!(monitor.told(), [told, vec!["stats".to_owned()]].concat());
+    let told = [vec![Topic::Event; expected.len()], vec![Topic::Stats]].concat();
+    assert_eq!(monitor.told(), told);
     // Not due: not asked.
     github.pass(299);
     monitor.round().await;
@@ -79,7 +80,7 @@ async fn an_overflow_is_a_gap_and_after_a_restart_it_is_the_downtimes() {
     assert_eq!((gaps[0].from, gaps[0].to), (newest, github.now()));
     assert_eq!(monitor.ids("r").await.len(), 310);
     assert!(!monitor.ids("r").await.contains(&lost[0]));
-    assert!(monitor.told().contains(&"gap overflow".to_owned()));
+    assert!(monitor.told().contains(&Topic::Gap));
     let store = monitor.store.clone();
     drop(monitor);
     github.pass(3600);
@@ -115,7 +116,7 @@ async fn what_another_way_brought_is_counted_too() {
         r#"{{"id":"5","type":"ForkEvent","actor":null,"repo":{{"id":1,"name":"octo/r"}},"created_at":"{}"}}"#,
         github.now()
     );
-    let event = events_stats::event::parse_event(&json).unwrap();
+    let event = crate::event::parse_event(&json).unwrap();
     monitor.store.insert(id, &[event]).await.unwrap();
     monitor.round().await;
     let watched = monitor.windows.watched(id).unwrap();
@@ -131,13 +132,14 @@ async fn a_file_is_polled_by_one_process() {
     let (monitor, folder) = of_one(&github).await;
     let path = folder.path().join("events.db");
     let other = opened(path.to_str().unwrap()).await;
-    let parts = |store| -> Parts { crate::rig::parts(&github, store, every_five_minutes()).0 };
+    let parts =
+        |store| -> Parts { crate::drills::rig::parts(&github, store, every_five_minutes()).0 };
     let refused = Poller::new(parts(other.clone())).unwrap_err();
     assert!(matches!(refused, PollerError::Taken { .. }), "{refused}");
     // Reading and changing beside it work.
     github.happen("r", 1, 0);
     monitor.round().await;
-    let name = crate::rig::named("octo/r");
+    let name = crate::drills::rig::named("octo/r");
     let seen = other.repository(&name).await.unwrap().unwrap();
     assert_eq!(seen.events_stored, 1);
     other.request_poll(seen.id, github.now()).await.unwrap();
@@ -188,7 +190,7 @@ async fn a_renamed_repository_is_followed_once() {
     assert_eq!(moved(&github), 1, "later polls ask under the new name");
     // Somebody else takes the old name: that is another repository.
     github.repository("r");
-    let other = crate::rig::added(&monitor.store, "octo/other").await;
+    let other = crate::drills::rig::added(&monitor.store, "octo/other").await;
     monitor.store.remove(other.id).await.unwrap();
     github.pass(300);
     monitor.round().await;

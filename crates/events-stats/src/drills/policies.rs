@@ -1,9 +1,9 @@
 //! Two weeks of five repositories with very different, bursty rates: how long events wait under each policy.
 
-use events_stats::command::Comparison;
-use events_stats::policy::{Allowance, Policy};
-use events_stats::simulation::{History, Simulated, simulate};
-use events_stats::{Event, EventId, Timestamp};
+use crate::command::Comparison;
+use crate::policy::{Allowance, Policy};
+use crate::simulation::{History, Simulated, simulate};
+use crate::{Event, EventId, Timestamp};
 
 const TWO_WEEKS: f64 = 14.0 * 86_400.0;
 

@@ -1,14 +1,17 @@
-//! What the tests of this crate have in common: databases, moments, events.
+//! What these tests have in common: databases, moments, events.
 
+#[path = "../../tests/it/github.rs"]
+mod github;
 mod monitor;
 
-use events_stats::event::parse_event;
-use events_stats::store::{Adding, NewRepository, Page, Repository, Standing, Store, StoreOptions};
-use events_stats::{Event, FullName, Timestamp};
+use crate::event::parse_event;
+use crate::store::{Adding, NewRepository, Page, Repository, Standing, Store, StoreOptions};
+use crate::{Event, FullName, Timestamp};
 use tempfile::TempDir;
 use test_servers::Postgres;
 
-pub(crate) use monitor::{Github, Monitor, SimTime, every_five_minutes, of_one, parts};
+pub(crate) use github::{Github, SimTime};
+pub(crate) use monitor::{Monitor, every_five_minutes, of_one, parts};
 
 /// 2026-01-01T00:00:00Z.
 pub(crate) const START: i64 = 1_767_225_600;

@@ -1,11 +1,11 @@
 //! Which repositories are watched, and under which names.
 
-use events_stats::FullName;
-use events_stats::store::{
+use crate::FullName;
+use crate::store::{
     Activation, Adding, Delivery, NewRepository, Novelty, Page, Standing, Store, StoreOptions,
 };
 
-use crate::rig::{EVERYTHING, added, at, named, on_both, opened};
+use crate::drills::rig::{EVERYTHING, added, at, named, on_both, opened};
 
 fn new(name: &str, standing: Standing) -> NewRepository {
     NewRepository {

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use events_stats::store::{Store, StoreOptions};
+use crate::store::{Store, StoreOptions};
 use github_sim::Simulator;
 use test_servers::Postgres;
 
-use crate::rig::{Github, Monitor, added, every_five_minutes, opened};
+use crate::drills::rig::{Github, Monitor, added, every_five_minutes, opened};
 
 /// First pages asked for, by repository.
 fn asked(sim: &Simulator) -> BTreeMap<String, usize> {

@@ -1,10 +1,10 @@
 //! A repository is polled by the process that holds its lease.
 
-use events_stats::lease::Holder;
-use events_stats::policy::Policy;
-use events_stats::store::{Begun, LeaseClock, LeaseTerms, PollRequest};
+use crate::lease::Holder;
+use crate::policy::Policy;
+use crate::store::{Begun, LeaseClock, LeaseTerms, PollRequest};
 
-use crate::rig::{added, at, on_both};
+use crate::drills::rig::{added, at, on_both};
 
 #[tokio::test]
 async fn a_lease_ends_when_it_is_not_renewed() {

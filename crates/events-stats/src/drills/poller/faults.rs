@@ -3,8 +3,8 @@
 use github_sim::{FaultBody, FaultKind, FaultRule};
 use serde_json::json;
 
-use crate::rig::{Github, Monitor, of_one};
-use events_stats::store::Standing;
+use crate::drills::rig::{Github, Monitor, of_one};
+use crate::store::Standing;
 
 async fn error(monitor: &Monitor) -> String {
     monitor.repository("r").await.last_error.unwrap_or_default()
@@ -56,7 +56,7 @@ async fn a_limit_silences_all_repositories_and_survives_a_restart() {
     let github = Github::start().await;
     let (monitor, folder) = of_one(&github).await;
     github.repository("other");
-    crate::rig::added(&monitor.store, "octo/other").await;
+    crate::drills::rig::added(&monitor.store, "octo/other").await;
     monitor.round().await;
     github.pass(300);
     let limit = FaultRule::new(FaultKind::SecondaryLimit {
@@ -75,12 +75,12 @@ async fn a_limit_silences_all_repositories_and_survives_a_restart() {
         let wished = monitor.store.request_poll(silenced.id, github.now()).await;
         assert!(matches!(
             wished.unwrap(),
-            events_stats::store::Requested::NotBefore(at) if at >= until
+            crate::store::Requested::NotBefore(at) if at >= until
         ));
     }
     let store = monitor.store.clone();
     drop(monitor);
-    let monitor = Monitor::over(&github, store, crate::rig::every_five_minutes());
+    let monitor = Monitor::over(&github, store, crate::drills::rig::every_five_minutes());
     github.pass(990);
     monitor.round().await;
     assert_eq!(github.polls().0, asked);

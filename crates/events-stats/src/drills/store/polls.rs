@@ -1,15 +1,15 @@
 //! The state of polls is changed before anything is done.
 
-use events_stats::gap::{Gap, GapReason};
-use events_stats::policy::Policy;
-use events_stats::poll::Silence;
-use events_stats::store::{
+use crate::gap::{Gap, GapReason};
+use crate::policy::Policy;
+use crate::poll::Silence;
+use crate::store::{
     Begun, EventFilter, Kept, News, PollRequest, Repository, RepositoryId, Requested, Started,
     Store,
 };
-use events_stats::{EventId, Timestamp};
+use crate::{EventId, Timestamp};
 
-use crate::rig::{EVERYTHING, added, at, event, on_both};
+use crate::drills::rig::{EVERYTHING, added, at, event, on_both};
 
 fn poll(id: RepositoryId, now: Timestamp, next: Timestamp) -> PollRequest<'static> {
     PollRequest {

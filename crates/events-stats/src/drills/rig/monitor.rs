@@ -1,97 +1,27 @@
 //! A poller between a database and the simulator, whose clock is moved by hand.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use events_stats::policy::Policy;
-use events_stats::poller::{LeaseClockKind, Notice, Parts, Poller, PollerOptions};
-use events_stats::source::{Source, SourceOptions};
-use events_stats::store::{EventFilter, Repository, Store};
-use events_stats::window::Extent;
-use events_stats::windows::Windows;
-use events_stats::{Timestamp, gap::Gap};
-use github_sim::{Scale, SimClock, Simulator, Switches};
+use crate::herald::Topic;
+use crate::policy::Policy;
+use crate::poller::{LeaseClockKind, Parts, Poller, PollerOptions};
+use crate::source::{Source, SourceOptions};
+use crate::store::{EventFilter, Repository, Store};
+use crate::window::Extent;
+use crate::windows::Windows;
+use crate::{Timestamp, gap::Gap};
 use github_upstream::{Upstream, UpstreamOptions, WallClock};
 use parking_lot::Mutex;
-use serde_json::{Value, json};
+use serde_json::Value;
 use service_runtime::{Clock, Metrics};
 use tempfile::TempDir;
 use tokio::sync::Notify;
 
-use super::{EVERYTHING, added, named, opened};
+use super::{EVERYTHING, Github, SimTime, added, named, opened};
 
-/// The simulator's clock as the monitor's.
-#[derive(Clone)]
-pub(crate) struct SimTime(pub(crate) SimClock);
-
-impl Clock for SimTime {
-    fn now(&self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_secs(self.0.now().unsigned_abs())
-    }
-}
-
-/// What was told, in words.
-pub(crate) type Told = Arc<Mutex<Vec<String>>>;
-
-/// GitHub with a user `octo` and a token of hers.
-pub(crate) struct Github {
-    pub(crate) sim: Simulator,
-    pub(crate) token: String,
-}
-
-impl Github {
-    pub(crate) async fn start() -> Self {
-        let switches = Switches {
-            // Drills hurry through days.
-            secondary_limits: false,
-            ..Switches::default()
-        };
-        let builder = Simulator::builder().scale(Scale::Empty).switches(switches);
-        let sim = builder.record_requests(10_000).start().await.unwrap();
-        sim.change(json!({"change": "add_user", "login": "octo"}))
-            .unwrap();
-        Self {
-            token: sim.user_token("octo"),
-            sim,
-        }
-    }
-
-    pub(crate) fn change(&self, change: Value) -> Value {
-        self.sim.change(change).unwrap()
-    }
-
-    pub(crate) fn repository(&self, name: &str) {
-        self.change(json!({"change": "add_repository", "repo": format!("octo/{name}")}));
-    }
-
-    /// Lets events happen, the last one now; their ids.
-    pub(crate) fn happen(&self, name: &str, count: u32, spacing: u32) -> Vec<String> {
-        let happened = self.change(json!({
-            "change": "append_events", "repo": format!("octo/{name}"), "count": count, "spacing": spacing,
-            "type": "WatchEvent",
-        }));
-        let ids = happened["ids"].as_array().unwrap().iter();
-        ids.map(|id| id.as_str().unwrap().to_owned()).collect()
-    }
-
-    pub(crate) fn now(&self) -> Timestamp {
-        Timestamp::from_seconds(self.sim.clock().now())
-    }
-
-    pub(crate) fn pass(&self, seconds: u64) {
-        self.sim.clock().advance(Duration::from_secs(seconds));
-    }
-
-    /// Requests for feeds, and how many of them were answered 304.
-    pub(crate) fn polls(&self) -> (u64, u64) {
-        let counters = self.sim.counters();
-        let is_feed = |path: &str| path.ends_with("/events");
-        (
-            counters.count(|one| is_feed(&one.path)),
-            counters.count(|one| is_feed(&one.path) && one.status == 304),
-        )
-    }
-}
+/// What was told.
+pub(crate) type Told = Arc<Mutex<Vec<Topic>>>;
 
 /// A poller's own parts.
 pub(crate) struct Monitor {
@@ -133,12 +63,12 @@ impl Monitor {
         ids(&self.store, id).await
     }
 
-    pub(crate) fn told(&self) -> Vec<String> {
+    pub(crate) fn told(&self) -> Vec<Topic> {
         std::mem::take(&mut *self.told.lock())
     }
 }
 
-pub(crate) async fn ids(store: &Store, id: events_stats::store::RepositoryId) -> Vec<String> {
+pub(crate) async fn ids(store: &Store, id: crate::store::RepositoryId) -> Vec<String> {
     let page = store.events(id, &EventFilter::default(), EVERYTHING).await;
     let events = page.unwrap().events;
     let id_of = |raw: &String| {
@@ -176,15 +106,7 @@ pub(crate) fn parts(github: &Github, store: Store, options: PollerOptions) -> (P
         source: Source::new(upstream, source, Arc::clone(&clock)).unwrap(),
         clock,
         windows: Windows::new(Extent::default()),
-        tell: Arc::new(move |notice| {
-            let word = match notice {
-                Notice::Event(event) => format!("event {}", event.id.0),
-                Notice::Gap { gap, .. } => format!("gap {}", gap.reason.as_str()),
-                Notice::Statistics { .. } => "stats".to_owned(),
-                _ => "?".to_owned(),
-            };
-            heard.lock().push(word);
-        }),
+        tell: Arc::new(move |topic| heard.lock().push(topic)),
         bell: Arc::new(Notify::new()),
         metrics: Metrics::new("test").unwrap(),
         options,
