@@ -17,6 +17,7 @@ use crate::service::Shared;
 
 mod answer;
 mod dashboard;
+mod described;
 mod docs;
 mod events;
 mod operation;

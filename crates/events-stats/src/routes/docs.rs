@@ -37,7 +37,11 @@ impl Modify for Keys {
         statistics::of_active, statistics::picture, stream::listen, webhook::receive, operation::health,
         operation::metrics,
     ),
-    components(schemas(shapes::Wanted, shapes::OneOrMany)),
+    components(schemas(
+        shapes::Wanted, shapes::OneOrMany,
+        // Answers that several routes share do not bring their shapes along.
+        shapes::ErrorObject, shapes::ParameterErrorObject,
+    )),
     modifiers(&Keys)
 )]
 struct Api;
@@ -117,5 +121,17 @@ mod tests {
             Some("3")
         );
         assert!(api["components"]["securitySchemes"]["api_key"].is_object());
+    }
+
+    #[test]
+    fn every_shape_that_is_named_is_described() {
+        let api = serde_json::to_value(described()).unwrap();
+        let text = api.to_string();
+        let named = text.split("\"$ref\":\"#").skip(1);
+        let named: Vec<&str> = named.filter_map(|rest| rest.split('"').next()).collect();
+        assert!(!named.is_empty());
+        for pointer in named {
+            assert!(api.pointer(pointer).is_some(), "{pointer}");
+        }
     }
 }

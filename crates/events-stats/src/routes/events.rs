@@ -4,9 +4,11 @@ use axum::extract::{OriginalUri, Path, State};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::answer::{Answer, JSON, Sameness, tag, tagged};
+use super::described::{
+    Condition, NoDatabase, NoKey, Paging, RepositoryNotWatched, RepositoryPath, WrongParameter,
+};
 use super::paging::link;
 use super::query::Parameters;
-use super::shapes::{ErrorObject, ParameterErrorObject};
 use super::{Monitor, PathName};
 use crate::Timestamp;
 use crate::event::parse_event;
@@ -24,22 +26,21 @@ const MOST_GAPS: usize = 50;
 #[utoipa::path(
     get, path = "/api/repos/{owner}/{repo}/events", tag = "events",
     params(
-        ("owner" = String, Path), ("repo" = String, Path, description = "In any case"),
+        RepositoryPath,
         ("type" = Option<Vec<String>>, Query, description = "Only these types; repeatable"),
         ("since" = Option<String>, Query, description = "Not before this moment (RFC 3339)"),
         ("until" = Option<String>, Query, description = "Not after it"),
         ("actor" = Option<String>, Query, description = "Only of this login, in any case"),
-        ("page" = Option<u32>, Query, description = "From 1", minimum = 1, maximum = 1_000_000),
-        ("per_page" = Option<u32>, Query, description = "30 where it is left out", minimum = 1, maximum = 100),
-        ("If-None-Match" = Option<String>, Header, description = "A tag that came with an earlier answer"),
+        Paging,
+        Condition,
     ),
     responses(
         (status = 200, description = "GitHub's JSON, unchanged; `Link`, `ETag`, and `X-Events-Gaps` where events may be missing", body = [Object]),
         (status = 304, description = "The tag is still that of the answer"),
-        (status = 401, description = "No key, or a wrong one", body = ErrorObject),
-        (status = 404, description = "The repository is not watched", body = ErrorObject),
-        (status = 422, description = "A parameter is wrong", body = ParameterErrorObject),
-        (status = 503, description = "The database does not answer", body = ErrorObject),
+        NoKey,
+        RepositoryNotWatched,
+        WrongParameter,
+        NoDatabase,
     ),
     security(("api_key" = []), ("bearer" = []))
 )]

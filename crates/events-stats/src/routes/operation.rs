@@ -9,8 +9,8 @@ use utoipa::ToSchema;
 
 use super::Monitor;
 use super::answer::{Answer, json};
+use super::described::{NoDatabase, NoKey, WrongParameter};
 use super::query::Parameters;
-use super::shapes::ErrorObject;
 use crate::problem::Problem;
 
 /// Whether the process can answer. It tells nothing of what it watches: everybody may ask.
@@ -26,7 +26,7 @@ pub(super) struct Health {
     params(("live" = Option<u8>, Query, description = "1: only whether the process is alive", maximum = 1)),
     responses(
         (status = 200, description = "It is well", body = Health),
-        (status = 422, description = "A parameter is wrong", body = super::shapes::ParameterErrorObject),
+        WrongParameter,
         (status = 503, description = "It is draining, or the database does not answer", body = Health),
     )
 )]
@@ -62,8 +62,8 @@ pub(super) async fn health(State(shared): Monitor, OriginalUri(uri): OriginalUri
     get, path = "/metrics", tag = "operation",
     responses(
         (status = 200, description = "Prometheus text", body = String, content_type = "text/plain"),
-        (status = 401, description = "No key, or a wrong one", body = ErrorObject),
-        (status = 503, description = "The database does not answer", body = ErrorObject),
+        NoKey,
+        NoDatabase,
     ),
     security(("api_key" = []), ("bearer" = []))
 )]

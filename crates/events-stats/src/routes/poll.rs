@@ -4,6 +4,7 @@ use axum::extract::{Path, State};
 use http::StatusCode;
 
 use super::answer::{Answer, json};
+use super::described::{NoDatabase, NoKey, NotWatched, RepositoryPath};
 use super::shapes::{EarlyErrorObject, ErrorObject, PollObject};
 use super::{Monitor, PathName};
 use crate::problem::Problem;
@@ -12,14 +13,14 @@ use crate::store::Requested;
 /// Polls a repository now.
 #[utoipa::path(
     post, path = "/api/repos/{owner}/{repo}/poll", tag = "repositories",
-    params(("owner" = String, Path), ("repo" = String, Path, description = "In any case")),
+    params(RepositoryPath),
     responses(
         (status = 202, description = "It will be polled at once", body = PollObject),
-        (status = 401, description = "No key, or a wrong one", body = ErrorObject),
-        (status = 404, description = "It is not watched", body = ErrorObject),
+        NoKey,
+        NotWatched,
         (status = 409, description = "It is not active", body = ErrorObject),
         (status = 429, description = "GitHub allows none yet: its poll interval or a rate limit. See `Retry-After`; it is polled then", body = EarlyErrorObject),
-        (status = 503, description = "The database does not answer", body = ErrorObject),
+        NoDatabase,
     ),
     security(("api_key" = []), ("bearer" = []))
 )]

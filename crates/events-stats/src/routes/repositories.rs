@@ -6,11 +6,10 @@ use http::{HeaderMap, Response, StatusCode};
 use serde_json::Value;
 
 use super::answer::{Answer, json};
+use super::described::{NoDatabase, NoKey, NotWatched, Paging, RepositoryPath, WrongParameter};
 use super::paging::link;
 use super::query::Parameters;
-use super::shapes::{
-    ErrorObject, LimitErrorObject, OneOrMany, ParameterErrorObject, RepositoryObject, Wanted,
-};
+use super::shapes::{ErrorObject, LimitErrorObject, OneOrMany, RepositoryObject, Wanted};
 use super::{Monitor, PathName};
 use crate::name::FullName;
 use crate::problem::Problem;
@@ -23,15 +22,12 @@ const MOST_WANTED: usize = 100;
 /// All watched repositories, in the order in which they were added.
 #[utoipa::path(
     get, path = "/api/repos", tag = "repositories",
-    params(
-        ("page" = Option<u32>, Query, description = "From 1", minimum = 1, maximum = 1_000_000),
-        ("per_page" = Option<u32>, Query, description = "30 where it is left out", minimum = 1, maximum = 100),
-    ),
+    params(Paging),
     responses(
         (status = 200, description = "A page of the list; `Link` as GitHub has it", body = [RepositoryObject]),
-        (status = 401, description = "No key, or a wrong one", body = ErrorObject),
-        (status = 422, description = "A parameter is wrong", body = ParameterErrorObject),
-        (status = 503, description = "The database does not answer", body = ErrorObject),
+        NoKey,
+        WrongParameter,
+        NoDatabase,
     ),
     security(("api_key" = []), ("bearer" = []))
 )]
@@ -44,15 +40,12 @@ pub(super) async fn list(State(shared): Monitor, uri: OriginalUri, asked: Header
 /// Those that are polled.
 #[utoipa::path(
     get, path = "/api/repos/active", tag = "repositories",
-    params(
-        ("page" = Option<u32>, Query, description = "From 1", minimum = 1, maximum = 1_000_000),
-        ("per_page" = Option<u32>, Query, description = "30 where it is left out", minimum = 1, maximum = 100),
-    ),
+    params(Paging),
     responses(
         (status = 200, description = "A page of the list; `Link` as GitHub has it", body = [RepositoryObject]),
-        (status = 401, description = "No key, or a wrong one", body = ErrorObject),
-        (status = 422, description = "A parameter is wrong", body = ParameterErrorObject),
-        (status = 503, description = "The database does not answer", body = ErrorObject),
+        NoKey,
+        WrongParameter,
+        NoDatabase,
     ),
     security(("api_key" = []), ("bearer" = []))
 )]
@@ -99,7 +92,7 @@ async fn listed(
         (status = 200, description = "All were known", body = OneOrManyAnswer),
         (status = 201, description = "At least one is new", body = OneOrManyAnswer),
         (status = 400, description = "The body cannot be read, or names no repository", body = ErrorObject),
-        (status = 401, description = "No key, or a wrong one", body = ErrorObject),
+        NoKey,
         (status = 404, description = "GitHub knows no such repository", body = ErrorObject),
         (status = 409, description = "No more repositories can be active", body = LimitErrorObject),
         (status = 413, description = "The body is too large", body = ErrorObject),
@@ -226,12 +219,12 @@ async fn resolved(shared: &Shared, wanted: &Wanted) -> Result<NewRepository, Pro
 /// One watched repository, by its name now or by a former one.
 #[utoipa::path(
     get, path = "/api/repos/{owner}/{repo}", tag = "repositories",
-    params(("owner" = String, Path), ("repo" = String, Path, description = "In any case")),
+    params(RepositoryPath),
     responses(
         (status = 200, description = "The repository", body = RepositoryObject),
-        (status = 401, description = "No key, or a wrong one", body = ErrorObject),
-        (status = 404, description = "It is not watched", body = ErrorObject),
-        (status = 503, description = "The database does not answer", body = ErrorObject),
+        NoKey,
+        NotWatched,
+        NoDatabase,
     ),
     security(("api_key" = []), ("bearer" = []))
 )]
@@ -243,12 +236,12 @@ pub(super) async fn one(State(shared): Monitor, Path(name): PathName) -> Answer 
 /// Removes a repository with its events.
 #[utoipa::path(
     delete, path = "/api/repos/{owner}/{repo}", tag = "repositories",
-    params(("owner" = String, Path), ("repo" = String, Path, description = "In any case")),
+    params(RepositoryPath),
     responses(
         (status = 204, description = "It is gone"),
-        (status = 401, description = "No key, or a wrong one", body = ErrorObject),
-        (status = 404, description = "It is not watched", body = ErrorObject),
-        (status = 503, description = "The database does not answer", body = ErrorObject),
+        NoKey,
+        NotWatched,
+        NoDatabase,
     ),
     security(("api_key" = []), ("bearer" = []))
 )]
@@ -267,13 +260,13 @@ pub(super) async fn remove(State(shared): Monitor, Path(name): PathName) -> Answ
 /// Polls a repository from now on.
 #[utoipa::path(
     post, path = "/api/repos/{owner}/{repo}/activate", tag = "repositories",
-    params(("owner" = String, Path), ("repo" = String, Path, description = "In any case")),
+    params(RepositoryPath),
     responses(
         (status = 200, description = "It is active", body = RepositoryObject),
-        (status = 401, description = "No key, or a wrong one", body = ErrorObject),
-        (status = 404, description = "It is not watched", body = ErrorObject),
+        NoKey,
+        NotWatched,
         (status = 409, description = "No more repositories can be active", body = LimitErrorObject),
-        (status = 503, description = "The database does not answer", body = ErrorObject),
+        NoDatabase,
     ),
     security(("api_key" = []), ("bearer" = []))
 )]
@@ -292,12 +285,12 @@ pub(super) async fn activate(State(shared): Monitor, Path(name): PathName) -> An
 /// Polls a repository no more; its events are kept.
 #[utoipa::path(
     post, path = "/api/repos/{owner}/{repo}/deactivate", tag = "repositories",
-    params(("owner" = String, Path), ("repo" = String, Path, description = "In any case")),
+    params(RepositoryPath),
     responses(
         (status = 200, description = "It is not active", body = RepositoryObject),
-        (status = 401, description = "No key, or a wrong one", body = ErrorObject),
-        (status = 404, description = "It is not watched", body = ErrorObject),
-        (status = 503, description = "The database does not answer", body = ErrorObject),
+        NoKey,
+        NotWatched,
+        NoDatabase,
     ),
     security(("api_key" = []), ("bearer" = []))
 )]

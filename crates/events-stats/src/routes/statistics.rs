@@ -6,10 +6,14 @@ use http::{HeaderMap, HeaderValue, Response, header};
 use serde_json::json;
 
 use super::answer::{Answer, JSON, Sameness, tag, tagged};
+use super::described::{
+    Condition, Counting, NoDatabase, NoKey, Paging, RepositoryNotWatched, RepositoryPath,
+    WrongParameter,
+};
 use super::paging::link;
 use super::query::Parameters;
 use super::repositories::active_page;
-use super::shapes::{ErrorObject, ParameterErrorObject, StatisticsObject};
+use super::shapes::StatisticsObject;
 use super::{Monitor, PathName};
 use crate::picture::{Kind, draw};
 use crate::problem::Problem;
@@ -22,20 +26,14 @@ const SVG: HeaderValue = HeaderValue::from_static("image/svg+xml; charset=utf-8"
 /// The statistics of one repository.
 #[utoipa::path(
     get, path = "/api/repos/{owner}/{repo}/events/stats", tag = "statistics",
-    params(
-        ("owner" = String, Path), ("repo" = String, Path, description = "In any case"),
-        ("type" = Option<Vec<String>>, Query, description = "Only these types, after the window is cut; repeatable"),
-        ("days" = Option<u32>, Query, description = "How far the window reaches back", minimum = 1, maximum = 3650),
-        ("max_events" = Option<u32>, Query, description = "The newest so many count", minimum = 1, maximum = 100_000),
-        ("If-None-Match" = Option<String>, Header, description = "A tag that came with an earlier answer"),
-    ),
+    params(RepositoryPath, Counting, Condition),
     responses(
         (status = 200, description = "The numbers, and what they cover", body = StatisticsObject),
         (status = 304, description = "The numbers are the same"),
-        (status = 401, description = "No key, or a wrong one", body = ErrorObject),
-        (status = 404, description = "The repository is not watched", body = ErrorObject),
-        (status = 422, description = "A parameter is wrong", body = ParameterErrorObject),
-        (status = 503, description = "The database does not answer", body = ErrorObject),
+        NoKey,
+        RepositoryNotWatched,
+        WrongParameter,
+        NoDatabase,
     ),
     security(("api_key" = []), ("bearer" = []))
 )]
@@ -55,20 +53,13 @@ pub(super) async fn one(
 /// The statistics of all active repositories.
 #[utoipa::path(
     get, path = "/api/stats", tag = "statistics",
-    params(
-        ("type" = Option<Vec<String>>, Query, description = "Only these types, after the window is cut; repeatable"),
-        ("days" = Option<u32>, Query, description = "How far the window reaches back", minimum = 1, maximum = 3650),
-        ("max_events" = Option<u32>, Query, description = "The newest so many count", minimum = 1, maximum = 100_000),
-        ("page" = Option<u32>, Query, description = "From 1", minimum = 1, maximum = 1_000_000),
-        ("per_page" = Option<u32>, Query, description = "30 where it is left out", minimum = 1, maximum = 100),
-        ("If-None-Match" = Option<String>, Header, description = "A tag that came with an earlier answer"),
-    ),
+    params(Counting, Paging, Condition),
     responses(
         (status = 200, description = "One object for each, in the order in which they were added", body = [StatisticsObject]),
         (status = 304, description = "The numbers are the same"),
-        (status = 401, description = "No key, or a wrong one", body = ErrorObject),
-        (status = 422, description = "A parameter is wrong", body = ParameterErrorObject),
-        (status = 503, description = "The database does not answer", body = ErrorObject),
+        NoKey,
+        WrongParameter,
+        NoDatabase,
     ),
     security(("api_key" = []), ("bearer" = []))
 )]
@@ -134,20 +125,18 @@ fn answered(
 #[utoipa::path(
     get, path = "/api/repos/{owner}/{repo}/events/stats.svg", tag = "statistics",
     params(
-        ("owner" = String, Path), ("repo" = String, Path, description = "In any case"),
+        RepositoryPath,
         ("kind" = Option<String>, Query, description = "`gaps`: times between events; `rate`: events by time; `timeline`: events by type"),
-        ("type" = Option<Vec<String>>, Query, description = "Only these types, after the window is cut; repeatable"),
-        ("days" = Option<u32>, Query, description = "How far the window reaches back", minimum = 1, maximum = 3650),
-        ("max_events" = Option<u32>, Query, description = "The newest so many count", minimum = 1, maximum = 100_000),
-        ("If-None-Match" = Option<String>, Header, description = "A tag that came with an earlier answer"),
+        Counting,
+        Condition,
     ),
     responses(
         (status = 200, description = "A picture that needs nothing from elsewhere", body = String, content_type = "image/svg+xml"),
         (status = 304, description = "The picture is the same"),
-        (status = 401, description = "No key, or a wrong one", body = ErrorObject),
-        (status = 404, description = "The repository is not watched", body = ErrorObject),
-        (status = 422, description = "A parameter is wrong", body = ParameterErrorObject),
-        (status = 503, description = "The database does not answer", body = ErrorObject),
+        NoKey,
+        RepositoryNotWatched,
+        WrongParameter,
+        NoDatabase,
     ),
     security(("api_key" = []), ("bearer" = []))
 )]

@@ -11,6 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::Monitor;
 use super::answer::Answer;
+use super::described::NoKey;
 use super::shapes::ErrorObject;
 use crate::herald::Listener;
 use crate::problem::Problem;
@@ -45,7 +46,7 @@ enum Greeted {
     params(("Last-Event-ID" = Option<String>, Header, description = "The last `id:` that was seen: what came after it is sent first")),
     responses(
         (status = 200, description = "Server-sent events without end", body = String, content_type = "text/event-stream"),
-        (status = 401, description = "No key, or a wrong one", body = ErrorObject),
+        NoKey,
         (status = 503, description = "Too many clients listen, or the database does not answer", body = ErrorObject),
     ),
     security(("api_key" = []), ("bearer" = []))

@@ -11,6 +11,7 @@ use sha2::Sha256;
 
 use super::Monitor;
 use super::answer::{Answer, json};
+use super::described::NoDatabase;
 use super::shapes::{DeliveryObject, ErrorObject};
 use crate::name::FullName;
 use crate::problem::Problem;
@@ -41,7 +42,7 @@ struct Named {
         (status = 400, description = "The body cannot be read", body = ErrorObject),
         (status = 401, description = "No valid signature, or no secret is set", body = ErrorObject),
         (status = 413, description = "The body is too large", body = ErrorObject),
-        (status = 503, description = "The database does not answer", body = ErrorObject),
+        NoDatabase,
     )
 )]
 pub(super) async fn receive(State(shared): Monitor, asked: HeaderMap, body: Body) -> Answer {
