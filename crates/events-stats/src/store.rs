@@ -6,9 +6,11 @@
 mod announcement;
 mod delivery;
 mod event;
+mod gap;
 mod lease;
 mod poll;
 mod repository;
+mod watching;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,10 +26,9 @@ pub(crate) use delivery::Delivery;
 pub use event::{EventFilter, EventPage};
 pub(crate) use lease::{LeaseClock, LeaseTerms};
 pub(crate) use poll::{Begun, Kept, News, PollRequest, Requested, Started};
-pub use repository::{
-    Activation, Added, Adding, NewRepository, Novelty, Repository, RepositoryId, Standing,
-};
+pub use repository::{Repository, RepositoryId, Standing};
 use service_database::{Address, NoAddress};
+pub use watching::{Activation, Added, Adding, NewRepository, Novelty};
 
 /// How a store works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
