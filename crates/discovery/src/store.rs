@@ -9,6 +9,7 @@
 //! | `conflicts` | when a write begins anew that another was in the way of |
 //! | `developers`, `repositories` | who and what is known, by GitHub's ids; when each is due |
 //! | `edges` | who follows, stars and owns what; passes that close what is gone |
+//! | `others` | whole lists of edges' other ends |
 //! | `gaps` | what can never match, and why |
 //! | `runs` | the tasks: queued, cancelled, listed |
 //! | `claims` | who works on a task, and how it ends |
@@ -36,6 +37,7 @@ mod edges;
 mod entries;
 mod gaps;
 mod lists;
+mod others;
 mod owned;
 mod picks;
 mod rates;
@@ -59,6 +61,7 @@ pub(crate) use edges::{Anchor, EdgeKind, Pass, PassEnd, PassResult, Side};
 pub(crate) use entries::Entries;
 pub(crate) use gaps::{Gap, Relation, Subject};
 pub(crate) use lists::Totals;
+pub(crate) use others::Others;
 pub(crate) use owned::Owned;
 pub(crate) use rates::{Rate, RateSum};
 pub(crate) use repositories::{Repository, RepositoryFlags, RepositoryRecord};

@@ -51,23 +51,31 @@ impl Links {
 
     pub(super) fn item(&self, resource: Resource, github_id: i64) -> String {
         let mut url = String::with_capacity(self.base.len() + 72);
-        self.push_item(&mut url, resource, github_id);
+        self.push_list(&mut url, resource);
+        push_id(&mut url, resource, github_id);
         url
     }
 
-    pub(super) fn push_item(&self, url: &mut String, resource: Resource, github_id: i64) {
-        let list = match resource {
-            Resource::Developer => "developers",
-            Resource::Repository => "repositories",
-        };
-        let id = resource.id(github_id);
-        // Writing to a string cannot fail.
-        let _ = write!(url, "{}/github/{list}/{id}/", self.base);
+    /// What the hyperlinks to all items of a list begin with.
+    pub(super) fn push_list(&self, url: &mut String, resource: Resource) {
+        url.push_str(&self.base);
+        url.push_str(match resource {
+            Resource::Developer => "/github/developers/",
+            Resource::Repository => "/github/repositories/",
+        });
     }
 
     pub(super) fn task(&self, id: Uuid) -> String {
         self.to(&format!("/github/tasks/{id}/"))
     }
+}
+
+/// Ends the hyperlink to an item. A page may have thousands, so nothing goes through a formatter.
+pub(super) fn push_id(url: &mut String, resource: Resource, github_id: i64) {
+    let mut text = Uuid::encode_buffer();
+    let id = resource.id(github_id).hyphenated();
+    url.push_str(id.encode_lower(&mut text));
+    url.push('/');
 }
 
 fn host(headers: &HeaderMap, uri: &Uri) -> Option<Authority> {

@@ -6,7 +6,7 @@ use serde::ser::SerializeSeq as _;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
-use super::query::{Links, Relations};
+use super::query::{Links, Relations, push_id};
 use crate::identity::Resource;
 use crate::moment::Moment;
 use crate::problem::Problem;
@@ -53,10 +53,13 @@ impl Serialize for Relation {
                 ids,
             } => {
                 let mut list = serializer.serialize_seq(Some(ids.len()))?;
+                // What all of them begin with is written once.
                 let mut url = String::new();
+                links.push_list(&mut url, *resource);
+                let begin = url.len();
                 for id in ids {
-                    url.clear();
-                    links.push_item(&mut url, *resource, *id);
+                    url.truncate(begin);
+                    push_id(&mut url, *resource, *id);
                     list.serialize_element(&url)?;
                 }
                 list.end()
@@ -110,19 +113,17 @@ impl Reader<'_> {
                 })
             }
             Relations::Full => {
-                let edges = self.store.edges_of(kind, side, ids, self.left + 1).await?;
-                self.left -= i64::try_from(edges.len()).unwrap_or(i64::MAX);
+                let found = self.store.others_of(kind, side, ids, self.left + 1).await?;
+                let links: usize = found.iter().map(|others| others.ids.len()).sum();
+                self.left -= i64::try_from(links).unwrap_or(i64::MAX);
                 if self.left < 0 {
                     return Err(Problem::TooManyRelations);
                 }
                 let mut others: HashMap<i64, Vec<i64>> =
                     ids.iter().map(|id| (*id, Vec::new())).collect();
-                for (mine, other) in edges {
-                    others.entry(mine).or_default().push(other);
-                }
-                let links = self.links.clone();
+                others.extend(found.into_iter().map(|others| (others.of, others.ids)));
                 let full = |(id, ids)| {
-                    let links = links.clone();
+                    let links = self.links.clone();
                     (
                         id,
                         Relation::Full {

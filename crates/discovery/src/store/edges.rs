@@ -195,49 +195,6 @@ impl Store {
             None => Ok(0),
         }
     }
-
-    /// The other ends of the edges of these anchors that are there now, `(anchor, other)`, ordered; at most `limit`.
-    pub(crate) async fn edges_of(
-        &self,
-        kind: EdgeKind,
-        side: Side,
-        ids: &[i64],
-        limit: i64,
-    ) -> Result<Vec<(i64, i64)>, StoreError> {
-        let (mine, other) = (side.column(), side.other().column());
-        let mut select = Statement::new(format!(
-            "SELECT {mine} AS mine, {other} AS other FROM edges WHERE kind = {} AND closed_at IS NULL AND {mine} IN ",
-            kind.number()
-        ));
-        select.push_ids(ids);
-        select.push(&format!(" ORDER BY {mine}, {other} LIMIT "));
-        select.push_value(limit);
-        let rows = self.database.all(select).await?;
-        rows.iter()
-            .map(|row| Ok((row.integer("mine")?, row.integer("other")?)))
-            .collect()
-    }
-}
-
-impl Store {
-    /// The edges that are there now with both ends among these.
-    pub(crate) async fn edges_among(
-        &self,
-        kind: EdgeKind,
-        ids: &[i64],
-    ) -> Result<Vec<(i64, i64)>, StoreError> {
-        let mut select = Statement::new(format!(
-            "SELECT from_id, to_id FROM edges WHERE kind = {} AND closed_at IS NULL AND from_id IN ",
-            kind.number()
-        ));
-        select.push_ids(ids);
-        select.push(" AND to_id IN ");
-        select.push_ids(ids);
-        let rows = self.database.all(select).await?;
-        rows.iter()
-            .map(|row| Ok((row.integer("from_id")?, row.integer("to_id")?)))
-            .collect()
-    }
 }
 
 /// Which end of an edge is known.

@@ -105,6 +105,7 @@ cases! {
     edges::a_page_stored_twice_doubles_nothing,
     edges::whoever_gains_a_follower_is_due_unless_a_back_off_runs,
     edges::a_transferred_repository_has_one_owner,
+    edges::lists_of_thousands_come_in_order_up_to_the_limit,
     runs::a_target_is_queued_once_while_it_lives,
     runs::a_run_is_held_by_one_worker_and_taken_over_at_its_cursor,
     runs::the_ends_of_a_run,

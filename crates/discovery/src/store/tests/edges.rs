@@ -156,3 +156,34 @@ pub(super) async fn a_transferred_repository_has_one_owner(store: &Store) {
     assert_eq!(stored.record.subscribers_count, Some(4));
     assert_eq!(stored.fetched_at, Some(at(0)));
 }
+
+pub(super) async fn lists_of_thousands_come_in_order_up_to_the_limit(store: &Store) {
+    // Opened backwards, and with ids of different lengths: neither the order of rows nor that of texts will do.
+    for (owner, count) in [(7, 4_000), (5, 3), (60, 40)] {
+        let followers: Vec<i64> = (1..=count).rev().map(|at| at * 37).collect();
+        let list = Anchor::To(owner);
+        let reading = store.begin_pass(EdgeKind::Follows, list).await.unwrap();
+        store
+            .append_page(&reading, &followers, at(0))
+            .await
+            .unwrap();
+    }
+    let others = |of: i64, count: i64| Others {
+        of,
+        ids: (1..=count).map(|at| at * 37).collect(),
+    };
+    let found = async |limit| {
+        let ids = [60, 7, 8, 5];
+        let found = store.others_of(EdgeKind::Follows, Side::To, &ids, limit);
+        found.await.unwrap()
+    };
+    let all = [others(5, 3), others(7, 4_000), others(60, 40)];
+    assert_eq!(found(i64::MAX).await, all);
+    assert_eq!(found(4_043).await, all);
+    assert_eq!(found(3_000).await, [others(5, 3), others(7, 2_997)]);
+    assert_eq!(found(2).await, [others(5, 2)]);
+    assert_eq!(found(0).await, []);
+    let pairs = store.edges_of(EdgeKind::Follows, Side::To, &[7, 5], 5);
+    let pairs = pairs.await.unwrap();
+    assert_eq!(pairs, [(5, 37), (5, 74), (5, 111), (7, 37), (7, 74)]);
+}
