@@ -87,12 +87,12 @@ fn statements(developers: i64, end: &[&str]) -> Vec<String> {
     let repositories = developers / 2;
     let numbers = |count: i64| {
         format!(
-            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) "
+            "WITH RECURSIVE n(i) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i < {count}) "
         )
     };
     let edges = |kind: i64, each: i64, targets: i64| {
         format!(
-            "{} , m(j) AS (SELECT 1 UNION ALL SELECT j + 1 FROM m WHERE j < {each}) \
+            "{} , m(j) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT j + 1 FROM m WHERE j < {each}) \
              INSERT INTO edges (kind, from_id, to_id, opened_at, seen) \
              SELECT {kind}, i, 1 + (i * 7919 + j * 104729 + i * j * 31) % {targets}, 0, 1 FROM n, m \
              WHERE true ON CONFLICT (kind, from_id, to_id) DO NOTHING",
@@ -111,13 +111,13 @@ fn statements(developers: i64, end: &[&str]) -> Vec<String> {
         format!(
             "{} INSERT INTO developers (github_id, login, login_key, login_seen_at, name, created_at, updated_at, \
              followers_count, following_count, public_gists, public_repos, fetched_at, depth, first_seen_at, due_at) \
-             SELECT i, 'dev' || i, 'dev' || i, 0, 'Name ' || i, (i / 3) * 1000, 0, i % 1000, 10, 0, 1, 0, 1, 0, 0 FROM n",
+             SELECT i, 'dev' || i, 'dev' || i, 0, 'Name ' || i, (i / 3) * 1500000, 0, i % 1000, 10, 0, 1, 0, 1, 0, 0 FROM n",
             numbers(developers)
         ),
         format!(
             "{} INSERT INTO repositories (github_id, owner_id, name, full_name, full_name_key, name_seen_at, created_at, \
              stargazers_count, first_seen_at, due_at) \
-             SELECT i, i, 'r' || i, 'dev' || i || '/r' || i, 'dev' || i || '/r' || i, 0, i * 1000, 2, 0, 0 FROM n",
+             SELECT i, i, 'r' || i, 'dev' || i || '/r' || i, 'dev' || i || '/r' || i, 0, i * 1000000, 2, 0, 0 FROM n",
             numbers(repositories)
         ),
         edges(1, 9, developers),
@@ -130,6 +130,13 @@ fn statements(developers: i64, end: &[&str]) -> Vec<String> {
         format!("UPDATE counters SET value = {developers} WHERE name = 'developers'"),
         format!("UPDATE counters SET value = {repositories} WHERE name = 'repositories'"),
     ];
+    // As the migration counts what was there before it.
+    all.extend(["developers", "repositories"].map(|list| {
+        format!(
+            "INSERT INTO ages (list, bucket, items) \
+             SELECT '{list}', COALESCE(created_at >> 31, -4294967297), count(*) FROM {list} GROUP BY 2"
+        )
+    }));
     all.extend(end.iter().map(|&statement| statement.to_owned()));
     all
 }

@@ -15,6 +15,7 @@
 //! | `claims` | who works on a task, and how it ends |
 //! | `rates` | what GitHub said about each token's quota |
 //! | `lists` | pages of what is served, and exact totals |
+//! | `ages` | how many rows are how old, and where a page in the middle of a list begins |
 //! | `dump` | everything, piece by piece |
 //! | `users` | who may use the API |
 //! | `picks` | who is synced next |
@@ -27,6 +28,7 @@ use std::fmt;
 
 use service_database::{Address, NoAddress};
 
+mod ages;
 mod claims;
 mod conflicts;
 mod database;

@@ -7,6 +7,7 @@ use github_sim::Simulator;
 use http::Request;
 use serde_json::Value;
 
+use crate::store::testing::assert_exact_ages;
 use crate::store::{EdgeKind, Side, Statement, Store, SyncState};
 
 /// Developers by id, repositories by id, and edges.
@@ -127,6 +128,7 @@ pub(super) fn truth(sim: &Simulator, eye: &str, seed: &str) -> Graph {
 /// What is stored and not known to be gone.
 pub(super) async fn stored(store: &Store) -> Graph {
     let text = |value: &Option<String>| Value::from(value.clone()).to_string();
+    assert_exact_ages(store).await;
     let mut graph = Graph::default();
     for who in ids(store, "developers").await {
         let developer = store.developer(who).await.unwrap().unwrap();

@@ -24,6 +24,8 @@ const POSTGRES_TABLES: &str = include_str!("../../migrations/postgres/1_tables.s
 const SQLITE_TAKEOVERS: &str = include_str!("../../migrations/sqlite/3_takeovers.sql");
 const POSTGRES_TAKEOVERS: &str = include_str!("../../migrations/postgres/3_takeovers.sql");
 const SQLITE_CRAWL: &str = include_str!("../../migrations/sqlite/2_crawl.sql");
+const SQLITE_AGES: &str = include_str!("../../migrations/sqlite/4_ages.sql");
+const POSTGRES_AGES: &str = include_str!("../../migrations/postgres/4_ages.sql");
 const POSTGRES_CRAWL: &str = include_str!("../../migrations/postgres/2_crawl.sql");
 
 /// Another writer of the same file may hold it this long.
@@ -282,11 +284,13 @@ impl Database {
                 (1, "tables", SQLITE_TABLES),
                 (2, "crawl", SQLITE_CRAWL),
                 (3, "takeovers", SQLITE_TAKEOVERS),
+                (4, "ages", SQLITE_AGES),
             ],
             Dialect::Postgres => [
                 (1, "tables", POSTGRES_TABLES),
                 (2, "crawl", POSTGRES_CRAWL),
                 (3, "takeovers", POSTGRES_TAKEOVERS),
+                (4, "ages", POSTGRES_AGES),
             ],
         };
         let steps = steps.into_iter().map(|(version, name, sql)| {
@@ -422,7 +426,8 @@ impl Transaction {
     }
 
     /// Adds to the exact totals and tells readers that something changed. Always last: in PostgreSQL writers wait for
-    /// each other at these rows, and whoever waits must hold all else that it needs.
+    /// each other at these rows, and whoever waits must hold all else that it needs. Only ages come later: nobody takes
+    /// their rows who does not hold these.
     pub(crate) async fn count(&mut self, changes: &[(&str, i64)]) -> Result<(), StoreError> {
         let mut changes: Vec<_> = changes.iter().filter(|(_, change)| *change != 0).collect();
         // In one order, so that two writers cannot wait for each other.

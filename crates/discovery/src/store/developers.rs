@@ -1,5 +1,6 @@
 //! Who is known: the accounts by GitHub's ids, when each is due, and who comes next.
 
+use super::ages::AgeChanges;
 use super::database::{Dialect, Row, Statement, Transaction, writing};
 use super::{Store, StoreError, words};
 use crate::moment::Moment;
@@ -104,12 +105,13 @@ impl Store {
         sorted.sort_by_key(|record| record.github_id);
         writing!(self.database, |transaction| {
             lock(transaction, &sorted).await?;
-            let mut inserted = 0;
+            let (mut inserted, mut ages) = (0, AgeChanges::of("developers"));
             for record in &sorted {
-                inserted += upsert(transaction, record, depth, now).await?;
+                inserted += upsert(transaction, record, depth, now, &mut ages).await?;
             }
             let change = i64::try_from(inserted).unwrap_or(i64::MAX);
             transaction.count(&[("developers", change)]).await?;
+            ages.write(transaction).await?;
             Ok(Upserted { inserted })
         })
     }
@@ -272,6 +274,7 @@ async fn upsert(
     record: &DeveloperRecord,
     depth: i64,
     now: Moment,
+    ages: &mut AgeChanges,
 ) -> Result<u64, StoreError> {
     let key = record.login.to_lowercase();
     let insert = Statement::new(
@@ -284,6 +287,7 @@ async fn upsert(
     .bind(now)
     .bind(depth);
     let inserted = transaction.execute(insert).await?;
+    ages.added(inserted);
     let rename = Statement::new(
         "UPDATE developers SET login = $2, login_key = $3, login_seen_at = $4, \
          depth = CASE WHEN depth > $5 THEN $5 ELSE depth END \
@@ -304,18 +308,20 @@ async fn upsert(
     .bind(now);
     transaction.execute(former).await?;
     if let Some(detail) = &record.detail {
-        describe(transaction, record.github_id, detail, now).await?;
+        let before = ages.held(transaction, record.github_id).await?;
+        let described = describe(transaction, record.github_id, detail, now).await?;
+        ages.moved(described, before, detail.created_at);
     }
     Ok(inserted)
 }
 
-/// Takes what GitHub says. Reported counts that changed end a back-off: what could not match may match now.
+/// Takes what GitHub says, unless something newer is known: how many rows changed. Reported counts that changed end a back-off: what could not match may match now.
 async fn describe(
     transaction: &mut Transaction,
     github_id: i64,
     detail: &DeveloperDetail,
     now: Moment,
-) -> Result<(), StoreError> {
+) -> Result<u64, StoreError> {
     const CHANGED: &str = "fetched_at IS NOT NULL AND (followers_count <> $10 OR following_count <> $11 OR public_repos <> $13)";
     let update = Statement::new(format!(
         "UPDATE developers SET name = $3, location = $4, bio = $5, company = $6, email = $7, created_at = $8, \
@@ -338,8 +344,7 @@ async fn describe(
     .bind(detail.following_count)
     .bind(detail.public_gists)
     .bind(detail.public_repos);
-    transaction.execute(update).await?;
-    Ok(())
+    transaction.execute(update).await
 }
 
 pub(crate) fn developer(row: &Row) -> Result<Developer, StoreError> {

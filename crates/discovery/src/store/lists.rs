@@ -1,12 +1,16 @@
 //! Pages of developers and repositories: ids first, from an index alone where nothing is filtered, then the rows.
 
-use super::database::Statement;
+use super::ages::{Piece, Range, pieces};
+use super::database::{Row, Statement};
 use super::developers::{Developer, developer};
 use super::edges::{EdgeKind, Side};
 use super::repositories::{Repository, repository};
 use super::runs::RunState;
 use super::{Store, StoreError};
-use crate::filter::{Filter, Table, order_by, reversed, where_clause};
+use crate::filter::{Filter, Selection, Table, order_by, reversed, where_clause};
+
+/// Skipping so many rows costs no more than reading how old they are.
+const SHALLOW: i64 = 1_000;
 
 /// Exact totals, and a number that changes whenever something served has changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,8 +55,79 @@ impl Store {
         }
     }
 
-    /// The ids from `offset` of `count`, read from whichever end is nearer.
+    /// The ids from `offset` of `count`: far from both ends of a whole list by the ages of its rows, and else by skipping
+    /// from whichever end is nearer.
     pub(crate) async fn ids_matching(
+        &self,
+        table: &'static Table,
+        filter: &Filter,
+        count: i64,
+        offset: i64,
+        limit: i64,
+    ) -> Result<Vec<i64>, StoreError> {
+        let newest_first = filter.selection() == Selection::All && filter.order.is_empty();
+        if newest_first && offset.min(count - offset - limit) > SHALLOW {
+            let ids = self.ids_by_age(table, count, offset, limit).await?;
+            if let Some(ids) = ids {
+                return Ok(ids);
+            }
+        }
+        self.ids_by_skipping(table, filter, count, offset, limit)
+            .await
+    }
+
+    /// Newest first. `None` if something has changed since the rows were counted.
+    pub(super) async fn ids_by_age(
+        &self,
+        table: &'static Table,
+        count: i64,
+        offset: i64,
+        limit: i64,
+    ) -> Result<Option<Vec<i64>>, StoreError> {
+        let ages = self.ages(table.source).await?;
+        let Some(pieces) = pieces(&ages, count, offset, limit) else {
+            return Ok(None);
+        };
+        let mut ids = Vec::new();
+        for piece in pieces {
+            let found = self.ids_of_piece(table, piece).await?;
+            if i64::try_from(found.len()) != Ok(piece.limit) {
+                return Ok(None);
+            }
+            ids.extend(found);
+        }
+        Ok(Some(ids))
+    }
+
+    async fn ids_of_piece(
+        &self,
+        table: &'static Table,
+        piece: Piece,
+    ) -> Result<Vec<i64>, StoreError> {
+        let mut select = Statement::new(format!("SELECT github_id FROM {} WHERE ", table.source));
+        match piece.range {
+            Range::Until(last) => {
+                select.push("created_at <= ");
+                select.push_value(last);
+            }
+            Range::Since(first) => {
+                select.push("created_at >= ");
+                select.push_value(first);
+            }
+            Range::Unknown | Range::UnknownBackwards => select.push("created_at IS NULL"),
+        }
+        let backwards = piece.range.is_backwards();
+        let order = if backwards {
+            reversed(&[])
+        } else {
+            order_by(&[])
+        };
+        push_page(&mut select, &order, piece.limit, piece.skip);
+        let rows = self.database.all(select).await?;
+        ids(&rows, backwards)
+    }
+
+    pub(super) async fn ids_by_skipping(
         &self,
         table: &'static Table,
         filter: &Filter,
@@ -69,18 +144,9 @@ impl Store {
         };
         let mut select = Statement::new(format!("SELECT github_id FROM {}", table.source));
         where_clause(&mut select, table, filter, self.database.dialect());
-        select.push(&format!(" ORDER BY {order} LIMIT "));
-        select.push_value(limit);
-        select.push(" OFFSET ");
-        select.push_value(skip);
+        push_page(&mut select, &order, limit, skip);
         let rows = self.database.all(select).await?;
-        let ids: Result<Vec<i64>, StoreError> =
-            rows.iter().map(|row| row.integer("github_id")).collect();
-        let mut ids = ids?;
-        if backwards {
-            ids.reverse();
-        }
-        Ok(ids)
+        ids(&rows, backwards)
     }
 
     /// In the order of the ids; those that are not stored are left out.
@@ -158,6 +224,23 @@ impl Store {
         rows.iter()
             .map(|row| Ok((row.integer("mine")?, row.integer("edges")?)))
             .collect()
+    }
+}
+
+fn push_page(select: &mut Statement, order: &str, limit: i64, skip: i64) {
+    select.push(&format!(" ORDER BY {order} LIMIT "));
+    select.push_value(limit);
+    select.push(" OFFSET ");
+    select.push_value(skip);
+}
+
+/// In the order of the list, although they may have been read from its end.
+fn ids(rows: &[Row], backwards: bool) -> Result<Vec<i64>, StoreError> {
+    let ids = rows.iter().map(|row| row.integer("github_id"));
+    if backwards {
+        ids.rev().collect()
+    } else {
+        ids.collect()
     }
 }
 

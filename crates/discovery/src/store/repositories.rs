@@ -1,5 +1,6 @@
 //! What is known of repositories, by GitHub's ids, and whose they are.
 
+use super::ages::AgeChanges;
 use super::database::{Row, Statement, Transaction, writing};
 use super::developers::{SyncMark, Upserted, sync_mark};
 use super::edges::{EdgeKind, close_other_owners, open_edges, tick};
@@ -60,8 +61,9 @@ impl Store {
         writing!(self.database, |transaction| {
             let seen = tick(transaction).await?;
             let (mut inserted, mut owns) = (0, 0);
+            let mut ages = AgeChanges::of("repositories");
             for record in &sorted {
-                inserted += upsert(transaction, record, now).await?;
+                inserted += upsert(transaction, record, now, &mut ages).await?;
                 let edge = (record.owner_github_id, record.github_id);
                 owns += open_edges(transaction, EdgeKind::Owns, &[edge], seen, now)
                     .await?
@@ -71,6 +73,7 @@ impl Store {
             let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
             let changes = [("repositories", signed(inserted)), ("owns", owns)];
             transaction.count(&changes).await?;
+            ages.write(transaction).await?;
             Ok(Upserted { inserted })
         })
     }
@@ -111,6 +114,7 @@ async fn upsert(
     transaction: &mut Transaction,
     record: &RepositoryRecord,
     now: Moment,
+    ages: &mut AgeChanges,
 ) -> Result<u64, StoreError> {
     let key = record.full_name.to_lowercase();
     let insert = Statement::new(
@@ -125,6 +129,8 @@ async fn upsert(
     .bind(key.as_str())
     .bind(now);
     let inserted = transaction.execute(insert).await?;
+    ages.added(inserted);
+    let before = ages.held(transaction, record.github_id).await?;
     let flags = &record.flags;
     let update = Statement::new(
         "UPDATE repositories SET owner_id = $2, name = $3, full_name = $4, full_name_key = $5, name_seen_at = $6, \
@@ -159,7 +165,8 @@ async fn upsert(
     .bind(record.open_issues_count)
     .bind(record.subscribers_count)
     .bind(record.subscribers_count.is_some());
-    transaction.execute(update).await?;
+    let updated = transaction.execute(update).await?;
+    ages.moved(updated, before, record.created_at);
     Ok(inserted)
 }
 

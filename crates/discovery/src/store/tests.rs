@@ -9,6 +9,7 @@ use crate::crawl::gap::GapReason;
 use crate::moment::Moment;
 use crate::store::testing::sqlite;
 
+mod ages;
 mod conflicts;
 mod edges;
 mod known;
@@ -106,6 +107,9 @@ cases! {
     edges::whoever_gains_a_follower_is_due_unless_a_back_off_runs,
     edges::a_transferred_repository_has_one_owner,
     edges::lists_of_thousands_come_in_order_up_to_the_limit,
+    ages::every_page_by_age_is_the_page_by_skipping,
+    ages::what_is_loaded_without_ages_is_counted_by_the_migration,
+    ages::writers_at_once_keep_the_ages_exact,
     runs::a_target_is_queued_once_while_it_lives,
     runs::a_run_is_held_by_one_worker_and_taken_over_at_its_cursor,
     runs::the_ends_of_a_run,
