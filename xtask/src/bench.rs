@@ -45,7 +45,7 @@ pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<(), Stri
 
 /// Writes the page from the results, or judges them.
 fn report(workspace: &Workspace, arguments: &[&str]) -> Result<(), String> {
-    let mut command = cargo(&["run", "--quiet", "--release", "--package", PACKAGE]);
+    let mut command = cargo(&["run", "--quiet", "--profile", "bench", "--package", PACKAGE]);
     command
         .current_dir(&workspace.root)
         .args(locked())

@@ -12,11 +12,11 @@
 //! - a 401 carries the state of the anonymous bucket of this address, not that of the token that was refused;
 //! - a secondary limit concerns the caller, whatever the resource, and is no statement about `remaining`.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use foldhash::{HashMap, HashMapExt as _};
 use github_headers::{RateLimit, Resource};
 use parking_lot::Mutex;
 

@@ -3,10 +3,11 @@
 //! Metrics are for those who keep history elsewhere; this is for whoever looks at the mirror itself. Everything is
 //! bounded: routes are templates, clients are the busiest few hundred, time is a ring of slots.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::time::Duration;
 
+use foldhash::quality::RandomState;
+use foldhash::{HashMap, HashMapExt as _};
 use github_conditional::{Collapse, CredentialClass, Fingerprint, Outcome, Report};
 use http::StatusCode;
 use parking_lot::Mutex;
@@ -173,7 +174,7 @@ struct Sums {
 impl Tally {
     pub(crate) fn new(now: Instant) -> Self {
         Self {
-            hashes: RandomState::new(),
+            hashes: RandomState::default(),
             sums: Mutex::new(Sums {
                 started: now,
                 total: Counts::default(),

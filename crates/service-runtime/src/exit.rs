@@ -5,6 +5,8 @@ use std::error::Error;
 use std::fmt::{self, Write as _};
 use std::process::ExitCode;
 
+use tokio::runtime::RuntimeFlavor;
+
 /// Why the process ends before its work was done.
 #[derive(Debug)]
 pub struct Failure {
@@ -119,15 +121,30 @@ pub fn run(name: &str, main: impl FnOnce() -> Result<(), Failure>) -> ExitCode {
     }
 }
 
-/// The async runtime of a service: as many threads as there are processors.
+/// The async runtime of a service: as many threads as there are processors for this process.
+///
+/// Where there is one, tasks run on the thread that waits for them: nobody could steal them, so a second thread would
+/// only be woken ([decision 22](../../../docs/decisions/0022-speed.md)).
 ///
 /// # Errors
 /// When the system gives no threads.
 pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_multi_thread()
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let mut builder = match flavor(processors) {
+        RuntimeFlavor::CurrentThread => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    builder
         .enable_all()
         .build()
         .map_err(|error| Failure::start("cannot start the async runtime").because(error))
+}
+
+fn flavor(processors: usize) -> RuntimeFlavor {
+    match processors {
+        0 | 1 => RuntimeFlavor::CurrentThread,
+        _ => RuntimeFlavor::MultiThread,
+    }
 }
 
 /// Reads the process arguments. `--help` and `--version` are answered here.
@@ -165,6 +182,12 @@ mod tests {
     struct Arguments {
         #[arg(long)]
         listen: Option<String>,
+    }
+
+    #[test]
+    fn one_processor_needs_one_thread() {
+        assert_eq!(flavor(1), RuntimeFlavor::CurrentThread);
+        assert_eq!(flavor(2), RuntimeFlavor::MultiThread);
     }
 
     #[derive(Debug, thiserror::Error)]

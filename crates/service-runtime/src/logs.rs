@@ -10,6 +10,7 @@ mod writer;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -64,10 +65,16 @@ pub enum LogError {
 /// Bytes of access lines that may wait for standard output. Above it lines are dropped.
 const ACCESS_BUFFER_BYTES: usize = 1024 * 1024;
 
-/// What is logged besides access lines, and the means to change it. Clones share it.
+/// The name under which a level may be given for access lines alone: `warn,access=info`.
+const ACCESS_TARGET: &str = "access";
+
+/// What is logged, and the means to change it. Clones share it.
+///
+/// Access lines are of level `info`.
 #[derive(Clone)]
 pub struct LogLevel {
     filter: reload::Handle<EnvFilter, Registry>,
+    access_lines: Arc<AtomicBool>,
     /// As it was given last.
     current: Arc<Mutex<String>>,
 }
@@ -86,6 +93,8 @@ impl LogLevel {
         let filter = parse_level(level)?;
         let mut current = self.current.lock();
         self.filter.reload(filter).map_err(|_| LogError::Level)?;
+        self.access_lines
+            .store(logs_access(level), Ordering::Relaxed);
         level.clone_into(&mut current);
         Ok(())
     }
@@ -128,6 +137,7 @@ pub fn start(format: Format, level: &str) -> Result<Logs, LogError> {
     Ok(Logs {
         level: LogLevel {
             filter: handle,
+            access_lines: Arc::new(AtomicBool::new(logs_access(level))),
             current: Arc::new(Mutex::new(level.to_owned())),
         },
         format,
@@ -141,8 +151,9 @@ impl Logs {
         self.level.clone()
     }
 
+    /// Where access lines go, as long as the level lets them.
     pub fn access_log(&self) -> AccessLog {
-        AccessLog::new(self.format, self.output.clone())
+        AccessLog::new(self.format, self.output.clone()).while_set(&self.level.access_lines)
     }
 
     /// Access lines that were given up so far because standard output was too slow or closed.
@@ -178,6 +189,24 @@ fn parse_level(level: &str) -> Result<EnvFilter, LogError> {
     EnvFilter::try_new(level).map_err(|_| LogError::Level)
 }
 
+/// Whether access lines are wanted at a level that was parsed.
+fn logs_access(level: &str) -> bool {
+    let level = level.replace(' ', "");
+    let of = |target: Option<&str>| {
+        let directives = level.split(',').map(|directive| {
+            let named = directive.rsplit_once('=');
+            named.map_or((None, directive), |(target, word)| (Some(target), word))
+        });
+        let words = directives.filter(|(name, _)| *name == target);
+        words
+            .last()
+            .and_then(|(_, word)| word.parse::<LevelFilter>().ok())
+    };
+    let level = of(Some(ACCESS_TARGET)).or_else(|| of(None));
+    // As for everything else that a list does not name.
+    level.unwrap_or(LevelFilter::ERROR) >= LevelFilter::INFO
+}
+
 struct TextTime;
 
 impl FormatTime for TextTime {
@@ -197,6 +226,22 @@ impl FormatTime for JsonTime {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn access_lines_are_of_level_info_or_have_one_of_their_own() {
+        for level in ["info", "DEBUG", "info,hyper=off", "warn, access=info"] {
+            assert!(logs_access(level), "{level}");
+        }
+        for level in [
+            "warn",
+            "off",
+            "info,access=off",
+            "hyper=debug",
+            "warn,hyper=info",
+        ] {
+            assert!(!logs_access(level), "{level}");
+        }
+    }
 
     #[test]
     fn levels_are_words_that_mean_one() {

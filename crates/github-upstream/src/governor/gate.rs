@@ -4,12 +4,12 @@
 //! body. Whoever is dropped gives it back, wherever it is, so that no turn is lost with a client that leaves.
 //! Whatever changes a credential's state looks at its queue; where only time does, an alarm of that credential does.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
+use foldhash::HashMap;
 use github_headers::Resource;
 use parking_lot::{Mutex, RwLock};
 use tokio::runtime::Handle;

@@ -1,6 +1,6 @@
 //! A request's way to the engine: on whose behalf it goes, and with whose credential.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
 
 use github_conditional::{ConditionalBody, Error, Outcome, Report, Trouble};
 use github_upstream::{ClientKey, OnBehalfOf, RequestBody, ResponseBody};
@@ -128,7 +128,7 @@ fn client(peer: Option<Peer>) -> ClientKey {
     let Some(peer) = peer else {
         return ClientKey::default();
     };
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = foldhash::quality::FixedState::default().build_hasher();
     match peer.address {
         PeerAddress::Tcp(address) => address.ip().to_canonical().hash(&mut hasher),
         PeerAddress::Unix => "unix".hash(&mut hasher),

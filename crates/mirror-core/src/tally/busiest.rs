@@ -1,7 +1,8 @@
 //! The busiest of many, in bounded room: whoever has asked least makes room for a newcomer.
 
-use std::collections::HashMap;
 use std::hash::Hash;
+
+use foldhash::{HashMap, HashMapExt as _};
 
 use super::Counts;
 

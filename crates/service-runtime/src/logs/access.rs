@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 use std::fmt::{self, Display, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use super::{Format, LineWriter, Timestamp};
@@ -50,6 +52,7 @@ impl fmt::Debug for Field<'_> {
 pub struct AccessLog {
     format: Format,
     output: LineWriter,
+    wanted: Arc<AtomicBool>,
 }
 
 thread_local! {
@@ -58,10 +61,23 @@ thread_local! {
 
 impl AccessLog {
     pub fn new(format: Format, output: LineWriter) -> Self {
-        AccessLog { format, output }
+        AccessLog {
+            format,
+            output,
+            wanted: Arc::new(AtomicBool::new(true)),
+        }
+    }
+
+    /// Writes only as long as `wanted` is set.
+    pub(super) fn while_set(mut self, wanted: &Arc<AtomicBool>) -> Self {
+        self.wanted = Arc::clone(wanted);
+        self
     }
 
     pub fn write(&self, access: &Access<'_>) {
+        if !self.wanted.load(Ordering::Relaxed) {
+            return;
+        }
         LINE.with_borrow_mut(|line| {
             line.clear();
             let written = match self.format {

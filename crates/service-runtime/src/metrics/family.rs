@@ -4,10 +4,10 @@
 //! together, compared and hashed as strings each time. A family keeps, for every label set it has
 //! seen, the instrument bound to it; the key is the service's own type, mostly plain enums.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
 
+use foldhash::HashMap;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{BoundCounter, BoundHistogram, Counter, Histogram};
 use parking_lot::RwLock;

@@ -33,7 +33,7 @@ impl LogSettings {
         KeyDoc::new(
             "log.level",
             "off, error, warn, info, debug, trace",
-            "How much is logged besides the line per request.",
+            "How much is logged. The line per request is of level info and has a name of its own: `warn,access=info` keeps it.",
         ),
     ];
 }
