@@ -2,9 +2,12 @@
 //!
 //! All of them come from the one [`Report`] of the engine.
 
-use github_conditional::{Outcome, Report, Trouble};
+use std::cell::RefCell;
+
+use foldhash::HashMap;
+use github_conditional::{Collapse, Outcome, Report, Trouble};
 use github_headers::names::{CACHE_STATUS, X_CACHE};
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 /// The cache's name in `Cache-Status`.
 const NAME: &str = "github-mirror";
@@ -86,10 +89,34 @@ pub(crate) fn tell(report: &Report, headers: &mut HeaderMap) {
         HeaderValue::from_static(XCache::of(report.outcome).as_str()),
     );
     // GitHub's own edge may have said something before; ours is added to the list (RFC 9211 §2).
-    headers.append(CACHE_STATUS, report.cache_status(NAME).to_header_value());
+    headers.append(CACHE_STATUS, cache_status(report));
     if let Some(age) = report.age {
         headers.insert(header::AGE, HeaderValue::from(age.as_secs()));
     }
+}
+
+/// All that the text depends on, where no time is told.
+type Told = (Outcome, Option<StatusCode>, Collapse);
+
+/// A few dozen are said again and again. Whoever finds more makes the rest anew each time.
+const MOST_REMEMBERED: usize = 256;
+
+thread_local! {
+    static SAID: RefCell<HashMap<Told, HeaderValue>> = RefCell::default();
+}
+
+/// Putting the text together would be a twentieth of what a hit costs.
+fn cache_status(report: &Report) -> HeaderValue {
+    let make = || report.cache_status(NAME).to_header_value();
+    if report.ttl_seconds.is_some() {
+        return make();
+    }
+    let told = (report.outcome, report.upstream_status, report.collapse);
+    SAID.with_borrow_mut(|said| match said.get(&told) {
+        Some(value) => value.clone(),
+        None if said.len() < MOST_REMEMBERED => said.entry(told).or_insert_with(make).clone(),
+        None => make(),
+    })
 }
 
 #[cfg(test)]

@@ -118,7 +118,9 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
         let negative = matches!(self.request.policy, RoutePolicy::Negative(_));
         let looked_at = worth_a_look(head.status) || (negative && is_absence(head.status));
         let (content, refusal) = if looked_at {
-            match read_whole(body, self.engine.options.body_idle_timeout).await {
+            // Boxed, as below: few answers are read before they are passed on.
+            let whole = Box::pin(read_whole(body, self.engine.options.body_idle_timeout));
+            match whole.await {
                 Ok(body) => {
                     let refusal = classify(head.status, &head.headers, &body);
                     (Content::Here(body), refusal)
@@ -136,7 +138,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
         let tag = sent.tag.as_ref();
         match judge(sent.ask, tag, head.status, &head.headers, refusal, limit) {
             Verdict::Refresh(kind) => self.refresh(kind, sent, head.headers, requested_at).await,
-            Verdict::EmptyList => self.empty_list(sent, head.headers, requested_at).await,
+            Verdict::EmptyList => Box::pin(self.empty_list(sent, head.headers, requested_at)).await,
             Verdict::ClientConfirmed => self.client_confirmed(head, content),
             Verdict::Trouble(trouble) => {
                 if let Some(stale) = self.stale(sent.entry.as_ref(), trouble, Some(head.status)) {
@@ -220,7 +222,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
             Seat::Follower(waiting) => {
                 let landing =
                     tokio::time::timeout(self.engine.options.cold_wait, waiting.landing());
-                let _: Result<Landing<()>, _> = landing.await;
+                let _: Result<Landing<()>, _> = Box::pin(landing).await;
                 self.engine.load(&request.key).await
             }
         }

@@ -77,7 +77,9 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
             let engine = Arc::clone(&self.engine);
             let front = representation.body().clone();
             let head = (headers, extensions);
-            let behind = look_behind(engine, self.inner.clone(), head, target, front).await;
+            let looking = look_behind(engine, self.inner.clone(), head, target, front);
+            // Boxed, because few hits look behind.
+            let behind = Box::pin(looking).await;
             let look = match &behind {
                 Behind::Nothing | Behind::Page(_) => Look::Answered,
                 Behind::Same | Behind::Unknown => Look::Failed,

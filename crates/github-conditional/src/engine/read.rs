@@ -113,7 +113,8 @@ where
                 let report = Report::new(Outcome::NotCached, route, fingerprint, class);
                 return Ok(not_cached(report));
             }
-            return bypass(&engine, &mut inner, request, reason).await;
+            // What few requests do is boxed, here and below: the others should not carry room for it.
+            return Box::pin(bypass(&engine, &mut inner, request, reason)).await;
         }
     };
     let (mut parts, _body) = request.into_parts();
@@ -145,7 +146,8 @@ where
             request.conditions.restore(&mut parts.headers);
             let cold = Request::from_parts(parts, ReqB::default());
             let asked_at = engine.now();
-            let answered = bypass(&engine, &mut inner, cold, BypassReason::ColdHead).await;
+            let answered =
+                Box::pin(bypass(&engine, &mut inner, cold, BypassReason::ColdHead)).await;
             if let Ok(answer) = &answered {
                 note_absence(&engine, &request, answer, asked_at);
             }
