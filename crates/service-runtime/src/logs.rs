@@ -197,9 +197,9 @@ fn logs_access(level: &str) -> bool {
             let named = directive.rsplit_once('=');
             named.map_or((None, directive), |(target, word)| (Some(target), word))
         });
-        let words = directives.filter(|(name, _)| *name == target);
+        let mut words = directives.filter(|(name, _)| *name == target);
         words
-            .last()
+            .next_back()
             .and_then(|(_, word)| word.parse::<LevelFilter>().ok())
     };
     let level = of(Some(ACCESS_TARGET)).or_else(|| of(None));
