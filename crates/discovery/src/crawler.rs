@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use service_runtime::{Clock, Shutdown};
 use tokio::sync::Notify;
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::config::Config;
@@ -95,6 +96,7 @@ impl Crawler {
             queue: Queue::open(&self.tools.store).await?,
             rules: self.rules.clone(),
             queued: Arc::clone(&self.queued),
+            under_way: TaskTracker::new(),
         };
         workshop.work(shutdown).await;
         Ok(())

@@ -126,7 +126,7 @@ fn is_main_of_a_binary(path: &str) -> bool {
 
 fn is_test_file(path: &str) -> bool {
     path.split('/')
-        .any(|part| part == "tests" || part == "benches")
+        .any(|part| ["tests", "drills", "benches"].contains(&part))
         || path.ends_with("/tests.rs")
 }
 
@@ -257,6 +257,7 @@ mod tests {
         check_text("bins/github-mirror/src/main.rs", text, &[":2: `std::env`"]);
         check_text("crates/service-runtime/src/settings.rs", text, &[]);
         check_text("crates/mirror-core/tests/it/main.rs", text, &[]);
+        check_text("crates/mirror-core/src/drills/stop.rs", text, &[]);
         check_text("crates/mirror-core/examples/embed.rs", text, &[]);
         check_text("xtask/src/main.rs", text, &[]);
         check_text(

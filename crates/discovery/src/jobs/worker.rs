@@ -7,8 +7,10 @@ use apalis_core::backend::ext::BackendExt;
 use apalis_core::error::{BoxDynError, WorkerError};
 use apalis_core::task::data::Data;
 use apalis_core::worker::builder::WorkerBuilder;
+use futures_util::FutureExt as _;
 use service_runtime::Shutdown;
 use tokio::sync::Notify;
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::gate::GateLayer;
@@ -21,6 +23,9 @@ const DELIVERED_AT_ONCE: u32 = 32;
 const BROKEN_FOR: Duration = Duration::from_secs(1);
 /// Between two times of forgetting what was delivered.
 const TIDIED_EVERY: Duration = Duration::from_secs(600);
+
+/// How long the queue has for what it writes at a stop.
+const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(1);
 
 /// How a worker works.
 #[derive(Clone, Debug)]
@@ -43,6 +48,8 @@ pub(crate) struct Workshop {
     pub(crate) rules: WorkerRules,
     /// Told when a run was queued in this process.
     pub(crate) queued: Arc<Notify>,
+    /// The runs that this worker is at.
+    pub(crate) under_way: TaskTracker,
 }
 
 impl Workshop {
@@ -60,6 +67,11 @@ impl Workshop {
             // It ends when what was under way has given itself back.
             () = self.serve_queue(&shutdown) => {}
             _ = beside => {}
+            () = async {
+                self.left(&shutdown).await;
+                // What is not acknowledged by then is delivered once more, and found to be done.
+                tokio::time::sleep(ACKNOWLEDGED_WITHIN).await;
+            } => {}
             () = async {
                 shutdown.requested().await;
                 // Only a hanging database takes so long.
@@ -81,7 +93,7 @@ impl Workshop {
                         .data(self.clone())
                         .data(shutdown.clone())
                         .build(work_off)
-                        .run_until(stopped(shutdown.clone()))
+                        .run_until(self.left(shutdown).map(Ok::<_, WorkerError>))
                         .await
                 }
                 Queue::Postgres(pool) => {
@@ -92,7 +104,7 @@ impl Workshop {
                         .data(self.clone())
                         .data(shutdown.clone())
                         .build(work_off)
-                        .run_until(stopped(shutdown.clone()))
+                        .run_until(self.left(shutdown).map(Ok::<_, WorkerError>))
                         .await
                 }
             };
@@ -104,6 +116,19 @@ impl Workshop {
                 () = stopping => return,
                 () = tokio::time::sleep(BROKEN_FOR) => {}
             }
+        }
+    }
+
+    /// When the queue may be left: nothing is taken any more, and what was under way has given itself back.
+    ///
+    /// A queue that is told to stop is not polled any more, and may then be in the middle of a write: whoever else wants
+    /// to write to the same file waits for it in vain.
+    fn left(&self, shutdown: &Shutdown) -> impl Future<Output = ()> + Send + 'static {
+        let (shutdown, under_way) = (shutdown.clone(), self.under_way.clone());
+        async move {
+            shutdown.requested().await;
+            under_way.close();
+            under_way.wait().await;
         }
     }
 
@@ -147,11 +172,6 @@ impl Workshop {
     }
 }
 
-async fn stopped(shutdown: Shutdown) -> Result<(), WorkerError> {
-    shutdown.requested().await;
-    Ok(())
-}
-
 /// Works off one delivery. It succeeds whatever becomes of the run: the runs table knows.
 async fn work_off(
     delivery: Delivery,
@@ -161,6 +181,11 @@ async fn work_off(
     let Some(run) = delivery.run() else {
         return Ok(());
     };
+    let _here = workshop.under_way.token();
+    if workshop.under_way.is_closed() {
+        // Too late; it is delivered again when it counts as lost.
+        return Ok(());
+    }
     let worker = format!("{}", std::process::id());
     let ran = workshop.tools.run(run, &worker, shutdown.requested()).await;
     match ran {
