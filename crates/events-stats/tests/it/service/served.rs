@@ -68,6 +68,10 @@ impl Served {
         // What is tested is not how a slow machine is borne.
         config.limits.header_read_timeout_seconds = 600;
         change(&mut config);
+        // They exist: what GitHub does not know would stop being active with the first poll.
+        for name in &config.repositories {
+            github.repository(name.rsplit('/').next().unwrap());
+        }
         let shutdown = Shutdown::new();
         let parts = Parts {
             metrics: Metrics::new("test").unwrap(),
