@@ -62,7 +62,7 @@ pub(crate) fn open_source(config: &Config, clock: Arc<dyn Clock>) -> Result<Sour
     Source::new(upstream, options, clock).map_err(BuildError::Token)
 }
 
-/// Store and GitHub as the settings describe them: what server and command line have in common.
+/// What is asked of store and GitHub on behalf of whoever uses the service, over the network or on the command line.
 #[derive(Debug)]
 pub(crate) struct Desk {
     pub(crate) store: Store,

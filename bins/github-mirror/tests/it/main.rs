@@ -167,6 +167,41 @@ fn an_operator_changes_the_log_level_and_is_told_what_a_reload_did() {
     assert!(refused.contains("drain_seconds"), "{refused}");
 }
 
+#[test]
+fn the_level_decides_about_the_line_of_each_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let [file, log, lines] = ["mirror.toml", "log", "lines"].map(|name| folder.path().join(name));
+    let text = format!(
+        "listen = \"127.0.0.1:0\"\nupstream = \"http://127.0.0.1:1\"\n[admin]\ntoken = \"{FIRST}\"\n"
+    );
+    fs::write(&file, text).unwrap();
+    let child = Command::new(PROGRAM)
+        .arg("--config")
+        .arg(&file)
+        .env_remove("ADMIN_TOKEN")
+        .stdout(fs::File::create(&lines).unwrap())
+        .stderr(fs::File::create(&log).unwrap())
+        .spawn();
+    let _running = Running(child.unwrap());
+    let address = address(&log);
+    let told = |level: &str, path: &str| {
+        let set = say(address, "PUT /_mirror/log-level", FIRST, level).unwrap();
+        assert!(set.starts_with("HTTP/1.1 200"), "{set}");
+        say(address, &format!("GET {path}"), "a-client", "").unwrap();
+    };
+    told("info", "/users/first");
+    told("warn", "/users/quiet");
+    told("info,access=off", "/users/quiet");
+    told("warn,access=info", "/users/last");
+    // Lines keep their order: what was not written before the last one never is.
+    let text = until("the last request's line", || {
+        let text = fs::read_to_string(&lines).unwrap();
+        text.contains("/users/last").then_some(text)
+    });
+    assert!(text.contains("/users/first"), "{text}");
+    assert!(!text.contains("/users/quiet"), "{text}");
+}
+
 /// Binds a socket, puts it where `LISTEN_FDS` says, and becomes the program.
 const MANAGER: &str = "
 import os, socket, sys

@@ -68,7 +68,7 @@ impl Workshop {
             () = self.serve_queue(&shutdown) => {}
             _ = beside => {}
             () = async {
-                self.left(&shutdown).await;
+                self.nothing_under_way(&shutdown).await;
                 // What is not acknowledged by then is delivered once more, and found to be done.
                 tokio::time::sleep(ACKNOWLEDGED_WITHIN).await;
             } => {}
@@ -93,7 +93,7 @@ impl Workshop {
                         .data(self.clone())
                         .data(shutdown.clone())
                         .build(work_off)
-                        .run_until(self.left(shutdown).map(Ok::<_, WorkerError>))
+                        .run_until(self.nothing_under_way(shutdown).map(Ok::<_, WorkerError>))
                         .await
                 }
                 Queue::Postgres(pool) => {
@@ -104,7 +104,7 @@ impl Workshop {
                         .data(self.clone())
                         .data(shutdown.clone())
                         .build(work_off)
-                        .run_until(self.left(shutdown).map(Ok::<_, WorkerError>))
+                        .run_until(self.nothing_under_way(shutdown).map(Ok::<_, WorkerError>))
                         .await
                 }
             };
@@ -123,7 +123,7 @@ impl Workshop {
     ///
     /// A queue that is told to stop is not polled any more, and may then be in the middle of a write: whoever else wants
     /// to write to the same file waits for it in vain.
-    fn left(&self, shutdown: &Shutdown) -> impl Future<Output = ()> + Send + 'static {
+    fn nothing_under_way(&self, shutdown: &Shutdown) -> impl Future<Output = ()> + Send + 'static {
         let (shutdown, under_way) = (shutdown.clone(), self.under_way.clone());
         async move {
             shutdown.requested().await;

@@ -97,7 +97,8 @@ impl Store {
     pub(crate) async fn renew_run(&self, held: &Run, until: Moment) -> Result<Finish, StoreError> {
         let update = Statement::new(
             "UPDATE runs SET lease_until = $3, progress_page = $4, progress_pages = $5, progress_items = $6, \
-             requests = $7, not_modified = $8, cursor = $9, attempt = $10, takeovers = $11 WHERE id = $1 AND claimed_by = $2 AND state = 'running'",
+             requests = $7, not_modified = $8, cursor = $9, attempt = $10, takeovers = $11 \
+             WHERE id = $1 AND claimed_by = $2 AND state = 'running'",
         )
         .bind(held.id.to_string())
         .bind(&held.claimed_by)

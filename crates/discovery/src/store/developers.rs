@@ -315,7 +315,8 @@ async fn upsert(
     Ok(inserted)
 }
 
-/// Takes what GitHub says, unless something newer is known: how many rows changed. Reported counts that changed end a back-off: what could not match may match now.
+/// Takes what GitHub says, unless something newer is known, and tells how many rows have changed. Reported counts that
+/// changed end a back-off: what could not match may match now.
 async fn describe(
     transaction: &mut Transaction,
     github_id: i64,

@@ -25,8 +25,8 @@ impl Store {
                 let left = i64::from(count) - i64::try_from(picked.len()).unwrap_or(i64::MAX);
                 let select = Statement::new(format!(
                     "SELECT github_id, login, last_full_sync_at, due_at, depth FROM developers \
-                 WHERE last_full_sync_at {synced} AND due_at <= $1 AND depth <= $2 \
-                 ORDER BY due_at, github_id LIMIT $3{skip}"
+                     WHERE last_full_sync_at {synced} AND due_at <= $1 AND depth <= $2 \
+                     ORDER BY due_at, github_id LIMIT $3{skip}"
                 ));
                 let select = select.bind(now).bind(max_depth.unwrap_or(i64::MAX));
                 for row in transaction.all(select.bind(left)).await? {

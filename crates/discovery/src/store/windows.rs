@@ -90,17 +90,17 @@ impl Store {
                 return Ok(());
             };
             let upsert = Statement::new(
-            "INSERT INTO windows (token, rate_limit, remaining, used_here, reset_at, blocked_until) \
-             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (token) DO UPDATE SET rate_limit = excluded.rate_limit, \
-             remaining = excluded.remaining, used_here = excluded.used_here, reset_at = excluded.reset_at, \
-             blocked_until = excluded.blocked_until",
-        )
-        .bind(token)
-        .bind(signed(next.limit))
-        .bind(signed(next.remaining))
-        .bind(signed(next.used_here))
-        .bind(next.resets_at)
-        .bind(next.blocked_until);
+                "INSERT INTO windows (token, rate_limit, remaining, used_here, reset_at, blocked_until) \
+                 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (token) DO UPDATE SET rate_limit = excluded.rate_limit, \
+                 remaining = excluded.remaining, used_here = excluded.used_here, reset_at = excluded.reset_at, \
+                 blocked_until = excluded.blocked_until",
+            )
+            .bind(token)
+            .bind(signed(next.limit))
+            .bind(signed(next.remaining))
+            .bind(signed(next.used_here))
+            .bind(next.resets_at)
+            .bind(next.blocked_until);
             transaction.execute(upsert).await?;
             Ok(())
         })
