@@ -14,13 +14,7 @@ use crate::store::{Finish, RunState, Store};
 async fn check_one_at_a_time(rig: &Rig, store: &Store) {
     let mut tools = rig.crawler.tools.clone();
     tools.store = store.clone();
-    let now = tools.now();
-    let run = crate::store::NewRun {
-        target: crate::store::RunTarget::Developer("monalisa".to_owned()),
-        depth: 0,
-        run_after: now,
-    };
-    let id = store.queue_run(&run, now).await.unwrap().id();
+    let id = rig.queue_in(store, "monalisa").await;
     let ran = join_all((0..6).map(|_| tools.run(id, "many", std::future::pending()))).await;
     let ended = ran.into_iter().filter(|ran| matches!(ran, Ok(Ran::Ended)));
     assert_eq!(ended.count(), 1);
@@ -68,13 +62,7 @@ async fn kill_one(rig: &Rig, store: &Store, id: Uuid) {
 async fn check_what_kills_its_workers(rig: &Rig, store: &Store) {
     let mut tools = rig.crawler.tools.clone();
     tools.store = store.clone();
-    let now = tools.now();
-    let run = crate::store::NewRun {
-        target: crate::store::RunTarget::Developer("monalisa".to_owned()),
-        depth: 0,
-        run_after: now,
-    };
-    let id = store.queue_run(&run, now).await.unwrap().id();
+    let id = rig.queue_in(store, "monalisa").await;
     for _ in 0..tools.rules.retry.max_attempts {
         kill_one(rig, store, id).await;
     }

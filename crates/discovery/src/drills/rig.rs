@@ -100,18 +100,27 @@ impl Rig {
     }
 
     pub(super) async fn queue(&self, login: &str) -> Uuid {
-        self.queue_target(RunTarget::Developer(login.to_owned()))
-            .await
+        self.queue_in(&self.store, login).await
+    }
+
+    /// In another store than its own.
+    pub(super) async fn queue_in(&self, store: &Store, login: &str) -> Uuid {
+        let target = RunTarget::Developer(login.to_owned());
+        self.put(store, target).await
     }
 
     pub(super) async fn queue_target(&self, target: RunTarget) -> Uuid {
+        self.put(&self.store, target).await
+    }
+
+    async fn put(&self, store: &Store, target: RunTarget) -> Uuid {
         let now = self.now();
         let run = NewRun {
             target,
             depth: 0,
             run_after: now,
         };
-        self.store.queue_run(&run, now).await.unwrap().id()
+        store.queue_run(&run, now).await.unwrap().id()
     }
 
     /// One attempt at a run.

@@ -102,15 +102,10 @@ impl Store {
         )
         .bind(held.id.to_string())
         .bind(&held.claimed_by)
-        .bind(until)
-        .bind(held.progress.page)
-        .bind(held.progress.pages)
-        .bind(held.progress.items)
-        .bind(held.cost.requests)
-        .bind(held.cost.not_modified)
-        .bind(&held.cursor)
-        .bind(held.attempt)
-        .bind(held.takeovers);
+        .bind(until);
+        let update = how_far(update, held)
+            .bind(held.attempt)
+            .bind(held.takeovers);
         self.write_run(update).await
     }
 
@@ -155,16 +150,21 @@ impl Store {
         .bind(run_after)
         .bind(error.cloned())
         .bind(held.attempt + attempts)
-        .bind(finished_at)
+        .bind(finished_at);
+        let update = how_far(update, held).bind(held.takeovers);
+        self.write_run(update).await
+    }
+}
+
+/// Progress, cost and cursor, in the order in which both statements name them.
+fn how_far(statement: Statement, held: &Run) -> Statement {
+    statement
         .bind(held.progress.page)
         .bind(held.progress.pages)
         .bind(held.progress.items)
         .bind(held.cost.requests)
         .bind(held.cost.not_modified)
         .bind(&held.cursor)
-        .bind(held.takeovers);
-        self.write_run(update).await
-    }
 }
 
 async fn claim(

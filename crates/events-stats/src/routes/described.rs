@@ -60,15 +60,10 @@ pub(super) struct NoKey(ErrorObject);
 #[response(status = 503, description = "The database does not answer")]
 pub(super) struct NoDatabase(ErrorObject);
 
-/// Of what is done to a repository.
-#[derive(IntoResponses)]
-#[response(status = 404, description = "It is not watched")]
-pub(super) struct NotWatched(ErrorObject);
-
-/// Of what is asked about a repository.
+/// Of a path that names a repository.
 #[derive(IntoResponses)]
 #[response(status = 404, description = "The repository is not watched")]
-pub(super) struct RepositoryNotWatched(ErrorObject);
+pub(super) struct NotWatched(ErrorObject);
 
 /// Of a query.
 #[derive(IntoResponses)]

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::answer::{Answer, JSON, Sameness, tag, tagged};
 use super::described::{
-    Condition, NoDatabase, NoKey, Paging, RepositoryNotWatched, RepositoryPath, WrongParameter,
+    Condition, NoDatabase, NoKey, NotWatched, Paging, RepositoryPath, WrongParameter,
 };
 use super::paging::link;
 use super::query::Parameters;
@@ -38,7 +38,7 @@ const MOST_GAPS: usize = 50;
         (status = 200, description = "GitHub's JSON, unchanged; `Link`, `ETag`, and `X-Events-Gaps` where events may be missing", body = [Object]),
         (status = 304, description = "The tag is still that of the answer"),
         NoKey,
-        RepositoryNotWatched,
+        NotWatched,
         WrongParameter,
         NoDatabase,
     ),

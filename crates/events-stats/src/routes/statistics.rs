@@ -7,8 +7,7 @@ use serde_json::json;
 
 use super::answer::{Answer, JSON, Sameness, tag, tagged};
 use super::described::{
-    Condition, Counting, NoDatabase, NoKey, Paging, RepositoryNotWatched, RepositoryPath,
-    WrongParameter,
+    Condition, Counting, NoDatabase, NoKey, NotWatched, Paging, RepositoryPath, WrongParameter,
 };
 use super::paging::link;
 use super::query::Parameters;
@@ -31,7 +30,7 @@ const SVG: HeaderValue = HeaderValue::from_static("image/svg+xml; charset=utf-8"
         (status = 200, description = "The numbers, and what they cover", body = StatisticsObject),
         (status = 304, description = "The numbers are the same"),
         NoKey,
-        RepositoryNotWatched,
+        NotWatched,
         WrongParameter,
         NoDatabase,
     ),
@@ -134,7 +133,7 @@ fn answered(
         (status = 200, description = "A picture that needs nothing from elsewhere", body = String, content_type = "image/svg+xml"),
         (status = 304, description = "The picture is the same"),
         NoKey,
-        RepositoryNotWatched,
+        NotWatched,
         WrongParameter,
         NoDatabase,
     ),
