@@ -10,7 +10,7 @@ use super::query::{Links, Relations, push_id};
 use crate::identity::Resource;
 use crate::moment::Moment;
 use crate::problem::Problem;
-use crate::store::{EdgeKind, Gap, Side, Store, Subject, SyncMark};
+use crate::store::{EdgeKind, Gap, Others, Side, Store, Subject, SyncMark};
 
 /// One relation of one item, as far as it was asked for.
 #[derive(Debug)]
@@ -113,15 +113,12 @@ impl Reader<'_> {
                 })
             }
             Relations::Full => {
-                let found = self.store.others_of(kind, side, ids, self.left + 1).await?;
-                let links: usize = found.iter().map(|others| others.ids.len()).sum();
-                self.left -= i64::try_from(links).unwrap_or(i64::MAX);
-                if self.left < 0 {
+                let found = self.store.others_of(kind, side, ids, self.left).await?;
+                let Others::All(others) = found else {
                     return Err(Problem::TooManyRelations);
-                }
-                let mut others: HashMap<i64, Vec<i64>> =
-                    ids.iter().map(|id| (*id, Vec::new())).collect();
-                others.extend(found.into_iter().map(|others| (others.of, others.ids)));
+                };
+                let links: usize = others.iter().map(|(_, ids)| ids.len()).sum();
+                self.left -= i64::try_from(links).unwrap_or(i64::MAX);
                 let full = |(id, ids)| {
                     let links = self.links.clone();
                     (

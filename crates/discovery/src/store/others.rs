@@ -1,51 +1,86 @@
 //! The other ends of edges: whole lists of several developers or repositories at once.
 
-use super::database::{Dialect, Statement};
+use super::database::{Dialect, Row, Statement};
 use super::edges::{EdgeKind, Side};
 use super::{Store, StoreError};
 
-/// One end of edges that are there now, and the ids of their other ends, ascending.
+/// The other ends of several anchors' edges.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Others {
-    pub(crate) of: i64,
-    pub(crate) ids: Vec<i64>,
+pub(crate) enum Others {
+    /// For each anchor the ids, ascending; in no order of the anchors.
+    All(Vec<(i64, Vec<i64>)>),
+    /// All together they are more than were asked for.
+    TooMany,
 }
 
 impl Store {
-    /// The other ends of the edges of these anchors that are there now, ordered; at most `limit` of them in all. Anchors
-    /// without any are left out. The database puts each list into one row: ten thousand rows cost many times as much.
+    /// The other ends of the edges of these anchors that are there now, if all together they are no more than `limit`.
     pub(crate) async fn others_of(
         &self,
         kind: EdgeKind,
         side: Side,
         ids: &[i64],
         limit: i64,
-    ) -> Result<Vec<Others>, StoreError> {
+    ) -> Result<Others, StoreError> {
+        let (mut found, mut left, mut open) = (Vec::new(), limit, ids.to_vec());
+        while !open.is_empty() {
+            // Each may show its share and one more: whoever has no more is done. If nobody is done, there are too many;
+            // so no more than `limit` and one for each anchor are ever read at once, and each round has fewer anchors.
+            let anchors = i64::try_from(open.len()).unwrap_or(i64::MAX);
+            let most = left / anchors + 1;
+            let mut longer = Vec::new();
+            for (id, others) in self.lists(kind, side, &open, most).await? {
+                let count = i64::try_from(others.len()).unwrap_or(i64::MAX);
+                if count < most {
+                    left -= count;
+                    found.push((id, others));
+                } else {
+                    longer.push(id);
+                }
+            }
+            let longer_ones = i64::try_from(longer.len()).unwrap_or(i64::MAX);
+            if most.saturating_mul(longer_ones) > left {
+                return Ok(Others::TooMany);
+            }
+            open = longer;
+        }
+        Ok(Others::All(found))
+    }
+
+    /// At most so many of each. The database writes each list into one row: ten thousand rows cost many times as much.
+    /// And it looks each anchor up by itself: several at once it would sort, although the index has each list in order.
+    async fn lists(
+        &self,
+        kind: EdgeKind,
+        side: Side,
+        ids: &[i64],
+        most: i64,
+    ) -> Result<Vec<(i64, Vec<i64>)>, StoreError> {
         let (mine, other) = (side.column(), side.other().column());
         let list = match self.database.dialect() {
             Dialect::Sqlite => "group_concat(other)",
             Dialect::Postgres => "string_agg(CAST(other AS TEXT), ',')",
         };
+        let anchors: Vec<String> = ids.iter().map(|id| format!("({id})")).collect();
         let mut select = Statement::new(format!(
-            "SELECT mine, {list} AS others FROM (SELECT {mine} AS mine, {other} AS other FROM edges \
-             WHERE kind = {} AND closed_at IS NULL AND {mine} IN ",
+            "WITH anchors(id) AS (VALUES {}) SELECT CAST(id AS BIGINT) AS mine, \
+             (SELECT {list} FROM (SELECT {other} AS other FROM edges \
+             WHERE kind = {} AND {mine} = anchors.id AND closed_at IS NULL ORDER BY {other} LIMIT ",
+            anchors.join(","),
             kind.number()
         ));
-        select.push_ids(ids);
-        select.push(&format!(" ORDER BY {mine}, {other} LIMIT "));
-        select.push_value(limit);
-        select.push(") AS edges_now GROUP BY mine ORDER BY mine");
+        select.push_value(most);
+        select.push(") AS first_ones) AS others FROM anchors");
         let rows = self.database.all(select).await?;
-        let others = |row: &super::Row| {
-            Ok(Others {
-                of: row.integer("mine")?,
-                ids: listed(&row.text("others")?)?,
-            })
+        let list = |row: &Row| {
+            let others = row.maybe_text("others")?;
+            let others = others.as_deref().map_or(Ok(Vec::new()), listed)?;
+            Ok((row.integer("mine")?, others))
         };
-        rows.iter().map(others).collect()
+        rows.iter().map(list).collect()
     }
 
-    /// The same as pairs, `(anchor, other)`.
+    /// The other ends of the edges of these anchors that are there now, `(anchor, other)`, ordered; at most `limit`.
     pub(crate) async fn edges_of(
         &self,
         kind: EdgeKind,
@@ -53,9 +88,18 @@ impl Store {
         ids: &[i64],
         limit: i64,
     ) -> Result<Vec<(i64, i64)>, StoreError> {
-        let others = self.others_of(kind, side, ids, limit).await?;
-        let pairs = |others: Others| others.ids.into_iter().map(move |other| (others.of, other));
-        Ok(others.into_iter().flat_map(pairs).collect())
+        let (mine, other) = (side.column(), side.other().column());
+        let mut select = Statement::new(format!(
+            "SELECT {mine} AS mine, {other} AS other FROM edges WHERE kind = {} AND closed_at IS NULL AND {mine} IN ",
+            kind.number()
+        ));
+        select.push_ids(ids);
+        select.push(&format!(" ORDER BY {mine}, {other} LIMIT "));
+        select.push_value(limit);
+        let rows = self.database.all(select).await?;
+        rows.iter()
+            .map(|row| Ok((row.integer("mine")?, row.integer("other")?)))
+            .collect()
     }
 
     /// The edges that are there now with both ends among these.

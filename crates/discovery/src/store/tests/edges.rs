@@ -168,21 +168,34 @@ pub(super) async fn lists_of_thousands_come_in_order_up_to_the_limit(store: &Sto
             .await
             .unwrap();
     }
-    let others = |of: i64, count: i64| Others {
-        of,
-        ids: (1..=count).map(|at| at * 37).collect(),
+    let others = |of: i64, count: i64| (of, (1..=count).map(|at| at * 37).collect::<Vec<i64>>());
+    let found = async |ids: &[i64], limit| {
+        let found = store.others_of(EdgeKind::Follows, Side::To, ids, limit);
+        match found.await.unwrap() {
+            Others::All(mut found) => {
+                found.sort();
+                Some(found)
+            }
+            Others::TooMany => None,
+        }
     };
-    let found = async |limit| {
-        let ids = [60, 7, 8, 5];
-        let found = store.others_of(EdgeKind::Follows, Side::To, &ids, limit);
-        found.await.unwrap()
-    };
-    let all = [others(5, 3), others(7, 4_000), others(60, 40)];
-    assert_eq!(found(i64::MAX).await, all);
-    assert_eq!(found(4_043).await, all);
-    assert_eq!(found(3_000).await, [others(5, 3), others(7, 2_997)]);
-    assert_eq!(found(2).await, [others(5, 2)]);
-    assert_eq!(found(0).await, []);
+    let ids = [60, 7, 8, 5];
+    let all = [(8, vec![]), others(5, 3), others(7, 4_000), others(60, 40)];
+    let mut all = Vec::from(all);
+    all.sort();
+    // With room for many, and with none to spare: then the shares of those that have few go to those that have many.
+    assert_eq!(found(&ids, i64::MAX).await, Some(all.clone()));
+    assert_eq!(found(&ids, 4_043).await, Some(all));
+    assert_eq!(found(&ids, 4_042).await, None);
+    assert_eq!(found(&ids, 3).await, None);
+    assert_eq!(
+        found(&[5, 8], 3).await,
+        Some(vec![others(5, 3), (8, vec![])])
+    );
+    assert_eq!(found(&[5, 8], 2).await, None);
+    assert_eq!(found(&[8], 0).await, Some(vec![(8, vec![])]));
+    assert_eq!(found(&[5], 0).await, None);
+    assert_eq!(found(&[], 0).await, Some(vec![]));
     let pairs = store.edges_of(EdgeKind::Follows, Side::To, &[7, 5], 5);
     let pairs = pairs.await.unwrap();
     assert_eq!(pairs, [(5, 37), (5, 74), (5, 111), (7, 37), (7, 74)]);
