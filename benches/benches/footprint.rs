@@ -44,15 +44,26 @@ async fn main() -> Fallible<()> {
     let mut results = Results::new("footprint", "What the mirror takes of a machine.");
     results.sections.push(ground.process(effort).await?);
     let sizes: &[u64] = effort.choose(&[1_000, 10_000], &[10_000, 100_000, 1_000_000]);
+    let sizes: Vec<(u64, Bodies)> = [Bodies::Plain, Bodies::Packed]
+        .into_iter()
+        .flat_map(|bodies| sizes.iter().map(move |size| (*size, bodies)))
+        .collect();
     results
         .sections
-        .push(ground.memory(sizes, &mut results.notes).await?);
+        .push(ground.memory(&sizes, &mut results.notes).await?);
     let objects = effort.choose(1_000, 10_000);
     results.sections.push(ground.levels(objects).await?);
     for section in &results.sections {
         println!("{}\n\n{}", section.title, section.table());
     }
     results.save()
+}
+
+/// How bodies are kept in memory.
+#[derive(Clone, Copy)]
+enum Bodies {
+    Plain,
+    Packed,
 }
 
 struct Ground<'a> {
@@ -92,7 +103,7 @@ impl Ground<'_> {
         Ok(section)
     }
 
-    async fn memory(&self, sizes: &[u64], notes: &mut Vec<String>) -> Fallible<Section> {
+    async fn memory(&self, sizes: &[(u64, Bodies)], notes: &mut Vec<String>) -> Fallible<Section> {
         let mut section = Section::new(
             "memory",
             "Memory of cached objects of 5 KB, in memory",
@@ -100,15 +111,23 @@ impl Ground<'_> {
             &["KB per object", "resident MB", "fetched/s"],
         )
         .drawn(Plot::Bars);
-        for &objects in sizes {
-            let needed = objects * 9_000;
+        for &(objects, bodies) in sizes {
+            let needed = match bodies {
+                Bodies::Plain => objects * 9_000,
+                Bodies::Packed => objects * 4_000,
+            };
             if available_bytes()? < 2 * needed {
                 notes.push(format!(
                     "{objects} objects do not fit into this machine's memory."
                 ));
                 continue;
             }
-            let mirror = self.mirror(Store::Memory(needed + (64 << 20))).await?;
+            let bound = needed + (64 << 20);
+            let (store, how) = match bodies {
+                Bodies::Plain => (Store::Memory(bound), ""),
+                Bodies::Packed => (Store::Packed(bound), ", compressed"),
+            };
+            let mirror = self.mirror(store).await?;
             let names = Arc::new(AtomicU64::new(0));
             // Connections, buffers and pools are not the objects'.
             self.fetch(&mirror, &names, CONNECTIONS as u64 * 20).await?;
@@ -117,7 +136,7 @@ impl Ground<'_> {
             let after = mirror.program.memory("VmRSS:")? as f64;
             let per_object = (after - before) / objects as f64 / 1000.0;
             section.row(
-                format!("{} objects", benches::results::shown(objects as f64)),
+                format!("{} objects{how}", benches::results::shown(objects as f64)),
                 [Some(per_object), Some(after / MEBIBYTE), Some(rate)],
             );
         }

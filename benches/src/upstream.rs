@@ -20,6 +20,8 @@ use crate::Fallible;
 
 /// Bytes of a body, unless it is a large one.
 pub const BODY_BYTES: usize = 5_000;
+/// Hexadecimal digits that do not repeat themselves in each of them.
+const NOISE_BYTES: usize = 960;
 /// Bytes of a large one.
 pub const LARGE_BYTES: usize = 1_000_000;
 /// How long the slow one takes.
@@ -103,6 +105,15 @@ impl Mode {
             ));
         }
         body.push_str(",\"description\":\"");
+        // As hard to compress as GitHub's answers of this size, which come down to 600 to 820 bytes
+        // (docs/decisions/0018-zstd-dictionary.md): ids, names and texts differ where urls do not.
+        let mut noise = 0x9E37_79B9_7F4A_7C15_u64;
+        for _ in 0..NOISE_BYTES / 16 {
+            noise ^= noise << 13;
+            noise ^= noise >> 7;
+            noise ^= noise << 17;
+            body.push_str(&format!("{noise:016x}"));
+        }
         while body.len() < bytes - 2 {
             body.push('x');
         }

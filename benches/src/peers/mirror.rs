@@ -18,6 +18,8 @@ const VARIABLE: &str = "BENCH_GITHUB_MIRROR";
 pub enum Store {
     /// In memory; so many bytes.
     Memory(u64),
+    /// In memory with compressed bodies; so many bytes.
+    Packed(u64),
     /// In Redis at this address.
     Redis(String),
     /// In memory over Redis at this address.
@@ -89,6 +91,10 @@ pub async fn start(
     );
     match &settings.store {
         Store::Memory(bytes) => writeln!(text, "[cache]\nmax_bytes = {bytes}")?,
+        Store::Packed(bytes) => writeln!(
+            text,
+            "[cache]\nmax_bytes = {bytes}\nmemory_compression = \"zstd\""
+        )?,
         Store::Redis(primary) => writeln!(
             text,
             "[cache]\ntype = \"redis\"\n[redis]\nprimary = \"{primary}\"\nnamespace = \"{name}\""

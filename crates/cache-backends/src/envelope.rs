@@ -18,12 +18,11 @@
 //! What needs no dictionary is still written as version 1.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
 
 use twox_hash::XxHash3_64;
-use zstd::zstd_safe::{DCtx, compress_bound};
 
-use crate::dictionary::{Dictionaries, Dictionary, LEVEL};
+use crate::dictionary::{Dictionaries, Dictionary};
+use crate::frame::{COMPRESSED_FROM_BYTES, DICTIONARY_UP_TO_BYTES, compress, decompress};
 
 const MAGIC: [u8; 2] = [0xC7, 0x42];
 const PLAIN_OR_ZSTD: u8 = 1;
@@ -35,12 +34,6 @@ pub(crate) const HEADER_BYTES: usize = 16;
 
 /// Larger values cannot be opened again; stores refuse them long before.
 pub(crate) const MAX_VALUE_BYTES: usize = 128 << 20;
-
-/// Smaller values are kept as they are: compressing them saves less than it costs.
-const COMPRESSED_FROM_BYTES: usize = 1 << 10;
-
-/// Larger values gain less than a tenth by a dictionary and take longer (docs/decisions/0018-zstd-dictionary.md).
-const DICTIONARY_UP_TO_BYTES: usize = 64 << 10;
 
 /// What is in a frame.
 #[derive(Debug, PartialEq, Eq)]
@@ -171,47 +164,6 @@ fn checksum(header: &[u8], payload: &[u8], seed: u64) -> u64 {
     // The header is folded in as the seed, so that the payload is hashed in one pass without a copy.
     let seed = XxHash3_64::oneshot_with_seed(seed, header);
     XxHash3_64::oneshot_with_seed(seed, payload)
-}
-
-thread_local! {
-    // A context is a few hundred KiB: one per thread that seals or opens, instead of one per value. What a dictionary
-    // is made into is not in it, but shared by all threads.
-    static COMPRESSOR: RefCell<Option<zstd::bulk::Compressor<'static>>> =
-        RefCell::new(zstd::bulk::Compressor::new(LEVEL).ok());
-    static DECOMPRESSOR: RefCell<Option<DCtx<'static>>> = RefCell::new(DCtx::try_create());
-}
-
-fn compress(value: &[u8], dictionary: Option<&Dictionary>) -> Option<Vec<u8>> {
-    COMPRESSOR.with_borrow_mut(|compressor| {
-        let compressor = compressor.as_mut()?;
-        let Some(dictionary) = dictionary else {
-            return compressor.compress(value).ok();
-        };
-        let mut compressed = Vec::with_capacity(compress_bound(value.len()));
-        compressor
-            .context_mut()
-            .compress_using_cdict(&mut compressed, value, dictionary.encoder().as_cdict())
-            .ok()?;
-        Some(compressed)
-    })
-}
-
-/// Never makes more than `length` bytes, whatever the payload says.
-fn decompress(payload: &[u8], length: usize, dictionary: Option<&Dictionary>) -> Option<Vec<u8>> {
-    let mut value = Vec::with_capacity(length);
-    DECOMPRESSOR.with_borrow_mut(|decompressor| {
-        let decompressor = decompressor.as_mut()?;
-        match dictionary {
-            Some(dictionary) => decompressor.decompress_using_ddict(
-                &mut value,
-                payload,
-                dictionary.decoder().as_ddict(),
-            ),
-            None => decompressor.decompress(&mut value, payload),
-        }
-        .ok()
-    })?;
-    (value.len() == length).then_some(value)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 //!
 //! # Features
 //! - `memory` (default): [`MemoryStore`], in process, bounded by bytes.
+//! - `packed`: [`MemoryStore::packing`], which keeps values compressed.
 //! - `redis`: [`RedisStore`], shared by processes: Redis or Valkey alone, with replicas, Sentinel or Cluster;
 //!   [`Leases`], locks that expire, with fencing numbers; and [`SharedValues`], which only a newer value replaces.
 //! - `disk`: [`DiskStore`], one file on this machine, bounded by bytes, crash-safe.
@@ -19,7 +20,7 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
-#[cfg(any(feature = "disk", feature = "redis"))]
+#[cfg(any(feature = "disk", feature = "packed", feature = "redis"))]
 mod dictionary;
 #[cfg(feature = "disk")]
 mod disk;
@@ -28,6 +29,8 @@ mod envelope;
 mod error;
 #[cfg(feature = "conformance")]
 mod fault;
+#[cfg(any(feature = "disk", feature = "packed", feature = "redis"))]
+mod frame;
 #[cfg(feature = "guarded")]
 mod guarded;
 mod key;
@@ -37,6 +40,8 @@ mod latency;
 mod lease;
 #[cfg(feature = "memory")]
 mod memory;
+#[cfg(feature = "packed")]
+mod packed;
 #[cfg(feature = "redis")]
 mod redis;
 mod shadow;
@@ -46,7 +51,7 @@ mod store;
 #[cfg(feature = "tiered")]
 mod tiered;
 
-#[cfg(any(feature = "disk", feature = "redis"))]
+#[cfg(any(feature = "disk", feature = "packed", feature = "redis"))]
 pub use dictionary::{Dictionaries, Dictionary, DictionaryError};
 #[cfg(feature = "disk")]
 pub use disk::{DiskError, DiskOptions, DiskStats, DiskStore, Opened, Unusable};
@@ -64,6 +69,8 @@ pub use latency::LatencyCounts;
 pub use lease::{Attempt, Lease, LeaseError, LeaseOptions, Leases, Standing};
 #[cfg(feature = "memory")]
 pub use memory::{MemoryLimits, MemoryStore};
+#[cfg(feature = "packed")]
+pub use packed::{Pack, Packed, Packing};
 #[cfg(feature = "redis")]
 pub use redis::{
     ClusterNames, Endpoint, RedisConnection, RedisDeployment, RedisOptions, RedisOptionsError,

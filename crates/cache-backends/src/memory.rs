@@ -5,12 +5,16 @@
 
 use std::fmt;
 use std::future::Future;
+#[cfg(feature = "packed")]
+use std::sync::Arc;
 
 use moka::ops::compute::Op;
 use moka::sync::Cache;
 
 use crate::key::KeyHasherBuilder;
 use crate::{CacheStore, CacheValue, StoreError, StoreKey, Usage, Written};
+#[cfg(feature = "packed")]
+use crate::{Pack, Packing};
 
 /// Bytes that moka and the map need per entry beside the value itself (key, node, queue entries, frequency sketch).
 const ENTRY_OVERHEAD_BYTES: usize = 160;
@@ -37,7 +41,13 @@ impl Default for MemoryLimits {
 pub struct MemoryStore<V: CacheValue> {
     cache: Cache<StoreKey, V, KeyHasherBuilder>,
     max_entry_bytes: usize,
+    #[cfg(feature = "packed")]
+    packing: Option<Packer<V>>,
 }
+
+/// Only a store that packs asks more of its values than others.
+#[cfg(feature = "packed")]
+type Packer<V> = Arc<dyn Fn(V) -> V + Send + Sync>;
 
 impl<V: CacheValue> MemoryStore<V> {
     /// An empty store with the given bounds.
@@ -51,7 +61,30 @@ impl<V: CacheValue> MemoryStore<V> {
         Self {
             cache,
             max_entry_bytes: limits.max_entry_bytes,
+            #[cfg(feature = "packed")]
+            packing: None,
         }
+    }
+
+    /// The same store, which from now on keeps values compressed: more of them in the same memory, for some
+    /// microseconds of processor time whenever one is written, and whenever it is read and needed as a whole.
+    #[cfg(feature = "packed")]
+    #[must_use]
+    pub fn packing(mut self, packing: Packing) -> Self
+    where
+        V: Pack,
+    {
+        self.packing = Some(Arc::new(move |value: V| value.packed(&packing)));
+        self
+    }
+
+    /// A value as it is to be kept.
+    fn kept(&self, value: V) -> V {
+        #[cfg(feature = "packed")]
+        if let Some(pack) = &self.packing {
+            return pack(value);
+        }
+        value
     }
 
     /// Applies pending evictions now, so that what is over the bounds is gone.
@@ -68,6 +101,7 @@ impl<V: CacheValue> MemoryStore<V> {
                 Some(entry) => V::merge(entry.value(), arriving),
                 None => arriving,
             };
+            let merged = self.kept(merged);
             if merged.weight_bytes() <= self.max_entry_bytes {
                 return Op::Put(merged);
             }
@@ -89,6 +123,8 @@ impl<V: CacheValue> Clone for MemoryStore<V> {
         Self {
             cache: self.cache.clone(),
             max_entry_bytes: self.max_entry_bytes,
+            #[cfg(feature = "packed")]
+            packing: self.packing.clone(),
         }
     }
 }

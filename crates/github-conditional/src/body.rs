@@ -35,10 +35,10 @@ impl<B> ConditionalBody<B> {
     }
 
     pub(crate) fn stored(representation: &Representation) -> Self {
-        let bytes = representation.body().clone();
+        let bytes = representation.body().bytes();
         Self(Kind::Stored {
             bytes,
-            derived: representation.derived().clone(),
+            derived: representation.derived(),
         })
     }
 

@@ -12,7 +12,7 @@ use http::{Extensions, HeaderMap, Method, Uri};
 use crate::absences::Absences;
 use crate::clock::SharedClock;
 use crate::confidence::{Confidence, Learned};
-use crate::entry::{Entry, Remains};
+use crate::entry::{CallerHeaders, Entry, Remains};
 use crate::fingerprint::{CredentialClass, Fingerprint, FingerprintKey};
 use crate::flight::Flights;
 use crate::marks::Marks;
@@ -58,6 +58,7 @@ pub(crate) struct Engine<St> {
     pub(crate) marks: Marks,
     pub(crate) purges: Purges,
     pub(crate) absences: Absences,
+    pub(crate) callers: CallerHeaders,
     pub(crate) budget: Budget,
     pub(crate) clock: SharedClock,
     pub(crate) observer: Arc<dyn Observer>,
@@ -83,6 +84,7 @@ impl<St: CacheStore<Entry>> Engine<St> {
             purges: Purges::default(),
             marks: Marks::new(options.max_marks),
             absences: Absences::new(options.max_absence_bytes),
+            callers: CallerHeaders::default(),
             clock,
             observer,
             options,

@@ -14,6 +14,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cache_backends::CacheValue;
+#[cfg(feature = "packed")]
+use cache_backends::{Pack, Packing};
 use github_headers::EntityTag;
 use http::HeaderMap;
 use parking_lot::RwLock;
@@ -21,8 +23,10 @@ use parking_lot::RwLock;
 use crate::fingerprint::{CredentialClass, Fingerprint};
 
 mod account;
+mod caller_headers;
 mod codec;
 mod confirmation;
+mod confirmations;
 mod dictionary;
 mod kept;
 mod representation;
@@ -31,11 +35,13 @@ mod views;
 
 pub(crate) use account::Remains;
 pub use account::{BodyAccount, CallerAccount, EntryAccount, SharedWith};
+pub(crate) use caller_headers::CallerHeaders;
 pub(crate) use confirmation::{Confirmation, Confirmed};
+use confirmations::Confirmations;
 pub(crate) use representation::{BodyDigest, Derived, Representation, Sharing, storable_headers};
 use revocations::Revocations;
 pub(crate) use views::Absorbed;
-use views::{Confirmations, Difference, Views, prune_confirmations};
+use views::{Difference, Views, prune_confirmations};
 
 /// Fixed cost of an entry in memory, beside its representations and confirmations.
 const ENTRY_BYTES: usize = 512;
@@ -323,6 +329,20 @@ impl CacheValue for Entry {
             }
         }
         stored.clone()
+    }
+}
+
+#[cfg(feature = "packed")]
+impl Pack for Entry {
+    fn packed(self, packing: &Packing) -> Self {
+        // The lock is not held while zstd works; what has gone meanwhile is not there any more to be replaced.
+        let plain = self.0.state.read().views.plain_bodies();
+        for (digest, body) in plain {
+            if let Some(packed) = body.packed(packing) {
+                self.0.state.write().views.keep(digest, &packed);
+            }
+        }
+        self
     }
 }
 

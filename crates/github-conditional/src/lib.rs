@@ -60,7 +60,7 @@
 //! ```
 //!
 //! # Features
-//! - `memory` (default), `disk`, `redis`, `tiered`, `guarded`: stores, in [`stores`].
+//! - `memory` (default), `packed`, `disk`, `redis`, `tiered`, `guarded`: stores, in [`stores`].
 //! - `hyper`, `reqwest`, `reqwest-middleware`, `octocrab`: real clients, each in a module of that name.
 //! - `pages`: paged lists as streams. `client`: a small client, `Client`.
 //!
@@ -92,6 +92,7 @@ mod flight;
 mod formula;
 #[cfg(feature = "hyper")]
 pub mod hyper;
+mod kept_body;
 mod marks;
 mod observer;
 #[cfg(feature = "octocrab")]

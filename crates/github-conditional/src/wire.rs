@@ -18,6 +18,10 @@ pub(crate) fn to_nanos(time: SystemTime) -> u64 {
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
+pub(crate) fn from_nanos(nanos: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_nanos(nanos)
+}
+
 /// A position or count of an entry's parts; their number is bounded far below.
 pub(crate) fn position(index: usize) -> u32 {
     u32::try_from(index).unwrap_or(u32::MAX)
@@ -134,7 +138,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn nanos(&mut self) -> Option<SystemTime> {
-        Some(UNIX_EPOCH + Duration::from_nanos(self.u64()?))
+        Some(from_nanos(self.u64()?))
     }
 
     pub(crate) fn millis(&mut self) -> Option<SystemTime> {

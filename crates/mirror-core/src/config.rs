@@ -26,7 +26,7 @@ mod users;
 mod webhook;
 
 pub use admin::AdminConfig;
-pub use cache::{CacheConfig, CacheKind};
+pub use cache::{CacheConfig, CacheKind, MemoryCompression};
 pub use credentials::{AppId, CredentialConfig, CredentialKind};
 pub use docs::reference;
 pub use offline::{OfflineConfig, StatusConfig};

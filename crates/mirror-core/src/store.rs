@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use cache_backends::{
     BreakerLimits, CacheStore, CacheValue, Dictionaries, Dictionary, DictionaryError, DiskError,
-    DiskOptions, DiskStore, Endpoint, GuardStats, Guarded, MemoryLimits, MemoryStore, Opened,
-    Persist, RedisDeployment, RedisOptions, RedisOptionsError, RedisStats, RedisStore, RedisTls,
-    Secret, Sentinel, ShadowedStore, StoreError, StoreKey, TieredOptions, TieredStore, TlsIdentity,
-    Usage, Written,
+    DiskOptions, DiskStore, Endpoint, GuardStats, Guarded, MemoryLimits, MemoryStore, Opened, Pack,
+    Packing, Persist, RedisDeployment, RedisOptions, RedisOptionsError, RedisStats, RedisStore,
+    RedisTls, Secret, Sentinel, ShadowedStore, StoreError, StoreKey, TieredOptions, TieredStore,
+    TlsIdentity, Usage, Written,
 };
 use github_conditional::{Entry, FingerprintKey};
 use tokio::time::Instant;
 
-use crate::config::{CacheConfig, CacheKind, RedisConfig};
+use crate::config::{CacheConfig, CacheKind, MemoryCompression, RedisConfig};
 use crate::metrics::{Instruments, Level, Load};
 
 /// Why a store cannot be made.
@@ -75,12 +75,21 @@ impl<V: Persist> Store<V> {
         cache: &CacheConfig,
         redis: &RedisConfig,
         instruments: &Arc<Instruments>,
-    ) -> Result<Self, StoreProblem> {
+    ) -> Result<Self, StoreProblem>
+    where
+        V: Pack,
+    {
         let limits = MemoryLimits {
             max_bytes: cache.max_bytes,
             ..MemoryLimits::default()
         };
-        let memory = Measured::new(MemoryStore::new(limits), Level::Memory, instruments);
+        let memory = match cache.memory_compression {
+            MemoryCompression::None => MemoryStore::new(limits),
+            MemoryCompression::Zstd => {
+                MemoryStore::new(limits).packing(Packing::new(dictionaries()?))
+            }
+        };
+        let memory = Measured::new(memory, Level::Memory, instruments);
         // One entry may hold a few bodies: callers may see different ones.
         let max_entry_bytes = cache.max_cacheable_body_bytes.saturating_mul(2);
         let read_timeout = Duration::from_millis(redis.read_timeout_milliseconds);

@@ -186,7 +186,12 @@ impl Client<'_> {
                 if let Some(own) = confirmation.caller_headers() {
                     own.fill_in(&mut headers);
                 }
-                let body = self.body_of(ConditionalBody::stored(representation), &mut headers);
+                let length = HeaderValue::from(representation.body().len());
+                headers.insert(CONTENT_LENGTH, length);
+                let body = match self.read {
+                    Read::Get => ConditionalBody::stored(representation),
+                    Read::Head => ConditionalBody::empty(),
+                };
                 answer(representation.status(), headers, body)
             }
         };

@@ -113,7 +113,12 @@ impl<St: CacheStore<Entry>> Keep for Commit<St> {
         let received = Received {
             fingerprint: self.fingerprint,
             class: self.class,
-            confirmed: Confirmed::new(tag, headers, at, until),
+            confirmed: Confirmed::new(
+                tag,
+                engine.callers.keep(self.fingerprint, headers),
+                at,
+                until,
+            ),
             representation: Arc::new(Representation::new(
                 BodyDigest::from_hash(self.digest),
                 self.head.status,

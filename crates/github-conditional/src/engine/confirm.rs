@@ -50,7 +50,8 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
                 known
             }
             Standing::Predictable => {
-                let confirmed = Confirmed::new(sent.tag, &headers, requested_at, until);
+                let own = self.engine.callers.keep(request.fingerprint, &headers);
+                let confirmed = Confirmed::new(sent.tag, own, requested_at, until);
                 let known = entry.confirm(
                     request.fingerprint,
                     request.class,
@@ -75,7 +76,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
         }) = sent.behind
         {
             let engine = Arc::clone(&self.engine);
-            let front = representation.body().clone();
+            let front = representation.body().bytes();
             let head = (headers, extensions);
             let looking = look_behind(engine, self.inner.clone(), head, target, front);
             // Boxed, because few hits look behind.
@@ -121,7 +122,8 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
             None,
             requested_at,
         );
-        let confirmed = Confirmed::new(sent.tag, &headers, requested_at, until);
+        let own = self.engine.callers.keep(request.fingerprint, &headers);
+        let confirmed = Confirmed::new(sent.tag, own, requested_at, until);
         let body = Bytes::from_static(b"[]");
         let mut stored = headers.clone();
         stored.insert(

@@ -92,7 +92,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
             (Ask::Predicted, Some(candidate)) => {
                 let body = &candidate.representation;
                 let rule = Rule::of(body.headers().get(&CONTENT_TYPE)).unwrap_or(Rule::Json);
-                Some(salt.predict(request.class, rule, body.body()))
+                Some(salt.predict(request.class, rule, &body.body().bytes()))
             }
             (Ask::EmptyList, _) => Some(salt.predict(request.class, Rule::Json, b"[]")),
             _ => None,

@@ -31,10 +31,11 @@ use github_headers::EntityTag;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use parking_lot::RwLock;
 
+use super::confirmations::Confirmations;
 use super::kept::KeptHeaders;
 use super::representation::Facts;
 use super::revocations::Revocations;
-use super::views::{Confirmations, Difference, View, ViewId, Views};
+use super::views::{Difference, View, ViewId, Views};
 use super::{
     BodyDigest, Confirmation, Confirmed, Entry, Representation, Shared, Sharing, State, to_millis,
 };
@@ -138,7 +139,7 @@ impl<'a> Parts<'a> {
         writer.u32(position(self.bodies.len()));
         for body in &self.bodies {
             writer.raw(body.digest().as_bytes());
-            writer.long(body.body());
+            writer.long(&body.body().bytes());
         }
         writer.u32(position(self.representations.len()));
         for representation in &self.representations {
@@ -167,7 +168,7 @@ fn write_views(writer: &mut Writer<'_>, views: &Views, parts: &Parts<'_>) {
 
 fn write_confirmations(writer: &mut Writer<'_>, state: &State) {
     // One of a view that is gone says nothing any more.
-    let mut known: Vec<_> = state
+    let known: Vec<_> = state
         .confirmations
         .iter()
         .filter_map(|(fingerprint, confirmation)| {
@@ -175,8 +176,6 @@ fn write_confirmations(writer: &mut Writer<'_>, state: &State) {
             Some((fingerprint, view, confirmation))
         })
         .collect();
-    // Equal entries are equal bytes.
-    known.sort_unstable_by_key(|(fingerprint, ..)| **fingerprint);
     writer.u32(position(known.len()));
     for (fingerprint, view, confirmation) in known {
         let confirmed = confirmation.confirmed();
@@ -276,7 +275,7 @@ fn read_views(reader: &mut Reader<'_>, bodies: &[Arc<Representation>]) -> Option
 
 fn read_confirmations(reader: &mut Reader<'_>, views: &[View]) -> Option<Confirmations> {
     let count = reader.count(16 + 4 + 16 + 2 + 8 + 8 + 2)?;
-    let mut confirmations = Confirmations::with_capacity_and_hasher(count, Default::default());
+    let mut confirmations = Confirmations::with_capacity(count);
     for _ in 0..count {
         let fingerprint = Fingerprint::from_bytes(*reader.array()?);
         let view = views.get(reader.position()?)?.id();
@@ -295,12 +294,10 @@ fn read_confirmations(reader: &mut Reader<'_>, views: &[View]) -> Option<Confirm
             tag,
             at,
             fresh_until,
-            caller_headers: (!headers.is_empty()).then(|| Box::new(KeptHeaders::new(&headers))),
+            caller_headers: (!headers.is_empty()).then(|| Arc::new(KeptHeaders::new(&headers))),
         };
         let confirmation = Arc::new(Confirmation::new(view, digest, confirmed));
-        if confirmations.insert(fingerprint, confirmation).is_some() {
-            return None;
-        }
+        confirmations.push(fingerprint, confirmation)?;
     }
     Some(confirmations)
 }

@@ -1,13 +1,13 @@
 //! What GitHub has confirmed to one caller: which body, under which tag, when.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use github_headers::EntityTag;
-use http::HeaderMap;
 
 use super::kept::KeptHeaders;
-use super::representation::{BodyDigest, caller_headers};
+use super::representation::BodyDigest;
 use super::views::ViewId;
 use super::{from_millis, to_millis};
 
@@ -21,14 +21,13 @@ pub(crate) struct Confirmed {
     /// Until when the answer may be reused without asking (RFC 9111 §4.2), where that is wanted.
     pub(crate) fresh_until: Option<SystemTime>,
     /// Headers about the caller's credential, from the caller's own answers.
-    pub(crate) caller_headers: Option<Box<KeptHeaders>>,
+    pub(crate) caller_headers: Option<Arc<KeptHeaders>>,
 }
 
 impl Confirmed {
-    /// As of a 200 or 304 with these headers.
     pub(crate) fn new(
         tag: Option<EntityTag>,
-        headers: &HeaderMap,
+        caller_headers: Option<Arc<KeptHeaders>>,
         at: SystemTime,
         fresh_until: Option<SystemTime>,
     ) -> Self {
@@ -36,7 +35,7 @@ impl Confirmed {
             tag,
             at,
             fresh_until,
-            caller_headers: caller_headers(headers),
+            caller_headers,
         }
     }
 }
@@ -50,7 +49,7 @@ pub(crate) struct Confirmation {
     view: ViewId,
     digest: BodyDigest,
     tag: Option<EntityTag>,
-    caller_headers: Option<Box<KeptHeaders>>,
+    caller_headers: Option<Arc<KeptHeaders>>,
     validated_millis: AtomicU64,
     /// 0 = never fresh without asking.
     fresh_until_millis: AtomicU64,

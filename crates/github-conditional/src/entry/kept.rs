@@ -1,13 +1,16 @@
 //! Headers as they are kept with a body: small, and not holding on to the buffer they were received in.
 //!
-//! Most of what GitHub sends is the same with every answer. Such a field is one bit here; the others share one
-//! allocation of exactly their size. A [`HeaderMap`] would take several times that, and each of its values a reference
+//! Most of what GitHub sends is the same with every answer. Such a field is one bit here, the date is a number; the
+//! others share one allocation of exactly their size. A [`HeaderMap`] would take several times that, and each of its values a reference
 //! to the whole buffer that the connection had read.
+
+use std::num::NonZeroU32;
+use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL,
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, Entry, REFERRER_POLICY, SERVER,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, DATE, Entry, REFERRER_POLICY, SERVER,
     STRICT_TRANSPORT_SECURITY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS, X_XSS_PROTECTION,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -66,18 +69,24 @@ static KNOWN: [Field; 23] = [
 ];
 
 /// Headers that are kept. Immutable.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct KeptHeaders {
     /// A bit for each line of [`KNOWN`] that is among them.
     known: u32,
+    /// `Date`, where it is one line in the preferred form of RFC 9110 §5.6.7: seconds since the Unix epoch.
+    date: Option<NonZeroU32>,
     own: Box<[Field]>,
 }
 
 impl KeptHeaders {
     pub(crate) fn new(headers: &HeaderMap) -> Self {
         let mut known = 0;
+        let date = date_of(headers);
         let mut others: Vec<Field> = Vec::new();
         for name in headers.keys() {
+            if name == DATE && date.is_some() {
+                continue;
+            }
             match known_lines(headers, name) {
                 Some(bits) => known |= bits,
                 None => {
@@ -87,17 +96,17 @@ impl KeptHeaders {
             }
         }
         let own = compact(&others);
-        Self { known, own }
+        Self { known, date, own }
     }
 
-    /// The first line of this name.
+    /// The first line of this name; none of `Date`, which is no text here.
     pub(crate) fn get(&self, name: &HeaderName) -> Option<&HeaderValue> {
         let mut lines = self.iter();
         lines.find_map(|(found, value)| (found == name).then_some(value))
     }
 
-    /// All lines; those of one name stand together, in their order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+    /// All lines but a date's; those of one name stand together, in their order.
+    fn iter(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
         let known = KNOWN.iter().enumerate();
         let known = known.filter(|(bit, _)| self.known & (1 << bit) != 0);
         known
@@ -107,7 +116,7 @@ impl KeptHeaders {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.known.count_ones() as usize + self.own.len()
+        self.known.count_ones() as usize + usize::from(self.date.is_some()) + self.own.len()
     }
 
     /// As they were.
@@ -116,13 +125,24 @@ impl KeptHeaders {
         for (name, value) in self.iter() {
             headers.append(name.clone(), value.clone());
         }
+        self.fill_in_date(&mut headers);
         headers
+    }
+
+    fn fill_in_date(&self, headers: &mut HeaderMap) {
+        if let Some(seconds) = self.date
+            && let Entry::Vacant(place) = headers.entry(DATE)
+            && let Ok(value) = HeaderValue::try_from(written(seconds))
+        {
+            place.insert(value);
+        }
     }
 
     /// Adds those whose name is not there yet.
     pub(crate) fn fill_in(&self, headers: &mut HeaderMap) {
         headers.reserve(self.len());
         fill_in(self.iter(), headers);
+        self.fill_in_date(headers);
     }
 
     /// Adds those of these names that are not there yet.
@@ -131,6 +151,9 @@ impl KeptHeaders {
             self.iter().filter(|(name, _)| names.contains(name)),
             headers,
         );
+        if names.contains(&DATE) {
+            self.fill_in_date(headers);
+        }
     }
 
     /// Bytes beside the struct itself.
@@ -155,6 +178,26 @@ fn fill_in<'a>(
         }
     }
 }
+
+/// The date, if writing it again gives what was received.
+fn date_of(headers: &HeaderMap) -> Option<NonZeroU32> {
+    let mut lines = headers.get_all(DATE).iter();
+    let (Some(line), None) = (lines.next(), lines.next()) else {
+        return None;
+    };
+    let text = line.to_str().ok()?;
+    let since = httpdate::parse_http_date(text)
+        .ok()?
+        .duration_since(UNIX_EPOCH)
+        .ok()?;
+    let seconds = NonZeroU32::new(u32::try_from(since.as_secs()).ok()?)?;
+    (written(seconds) == text).then_some(seconds)
+}
+
+fn written(seconds: NonZeroU32) -> String {
+    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(u64::from(seconds.get())))
+}
+
 /// The bits of all lines of a name; `None` unless every one is known, and they stand in the order of [`KNOWN`].
 fn known_lines(headers: &HeaderMap, name: &HeaderName) -> Option<u32> {
     let mut bits = 0_u32;
@@ -205,6 +248,10 @@ mod tests {
         headers
     }
 
+    const DATES: [&str; 2] = [
+        "Thu, 26 Nov 2026 12:00:00 GMT",
+        "Thu, 26 Nov 2026 12:00:01 GMT",
+    ];
     const VARY_LINES: [&str; 2] = [
         "Accept, Authorization, Cookie, X-GitHub-OTP",
         "Accept-Encoding, Accept, X-Requested-With",
@@ -217,7 +264,7 @@ mod tests {
         assert_eq!(kept.to_map(), headers);
         assert_eq!(kept.own.len(), own);
         assert_eq!(kept.len(), headers.len());
-        for name in headers.keys() {
+        for name in headers.keys().filter(|name| *name != DATE) {
             assert_eq!(kept.get(name), headers.get(name));
             let lines = kept.iter().filter(|(found, _)| *found == name);
             assert!(lines.map(|(_, value)| value).eq(headers.get_all(name)));
@@ -237,6 +284,12 @@ mod tests {
         check(&[("vary", VARY_LINES[1]), ("vary", VARY_LINES[1])], 2);
         check(&[("vary", VARY_LINES[0]), ("vary", "Origin")], 2);
         check(&[("link", "<a>; rel=\"next\""), ("etag", "\"x\"")], 2);
+        check(&[("date", DATES[0])], 0);
+        // Written again, these would be another text: the form that is obsolete, two of them, before 1970, none.
+        check(&[("date", "Thursday, 26-Nov-26 12:00:00 GMT")], 1);
+        check(&[("date", DATES[0]), ("date", DATES[1])], 2);
+        check(&[("date", "Wed, 31 Dec 1969 23:59:59 GMT")], 1);
+        check(&[("date", "now")], 1);
     }
 
     #[test]
@@ -256,6 +309,15 @@ mod tests {
             ("vary", VARY_LINES[1]),
             ("server", "github.com"),
         ]));
+        let dated = KeptHeaders::new(&map(&[("date", DATES[0])]));
+        let mut headers = map(&[("date", DATES[1])]);
+        dated.fill_in(&mut headers);
+        assert_eq!(headers, map(&[("date", DATES[1])]));
+        let mut headers = HeaderMap::new();
+        dated.fill_in_only(&[SERVER], &mut headers);
+        assert!(headers.is_empty());
+        dated.fill_in_only(&[SERVER, DATE], &mut headers);
+        assert_eq!(headers, map(&[("date", DATES[0])]));
         let mut headers = map(&[("vary", "Origin")]);
         kept.fill_in(&mut headers);
         assert_eq!(

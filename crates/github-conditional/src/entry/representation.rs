@@ -10,9 +10,12 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
 
+use super::caller_headers;
 use super::kept::KeptHeaders;
 use super::to_millis;
+use crate::kept_body::KeptBody;
 use crate::policy::pagination::last_named;
+use crate::wire::{from_nanos, to_nanos};
 
 /// SHA-256 of a body, shortened: which body it is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,48 +63,54 @@ pub(crate) struct Representation {
     digest: BodyDigest,
     status: StatusCode,
     headers: KeptHeaders,
-    body: Bytes,
+    body: KeptBody,
     sharing: Sharing,
     /// GitHub's spelling of the tag: weak when its front end had compressed the answer.
     weak: bool,
-    /// When the request for it was sent: orders versions, whatever order their bodies arrive in.
-    requested_at: SystemTime,
+    /// When the request for it was sent: orders versions, whatever order their bodies arrive in. Nanoseconds since the
+    /// Unix epoch.
+    requested_at: u64,
     /// Length of the top-level JSON array, where it is one.
     items: Option<u32>,
     /// The last page that `Link` names.
     last_page: Option<u32>,
+    notes: Arc<Notes>,
+}
+
+/// What is noted about a body while it is stored, under whatever headers.
+#[derive(Default)]
+struct Notes {
     /// When the page behind the last known one may be asked for again; 0 = at once.
-    next_look_millis: Arc<AtomicU64>,
-    derived: Derived,
+    next_look_millis: AtomicU64,
     /// When a 304's headers were last compared with the stored ones; 0 = never.
-    headers_checked_millis: Arc<AtomicU64>,
+    headers_checked_millis: AtomicU64,
+    derived: OnceLock<Arc<dyn Any + Send + Sync>>,
 }
 
 const HEADERS_CHECKED_EVERY_MILLIS: u64 = 60_000;
 
+impl fmt::Debug for Notes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Notes")
+            .field("next_look_millis", &self.next_look_millis)
+            .field("headers_checked_millis", &self.headers_checked_millis)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Something computed from a body once and kept with it as long as it is stored.
 ///
 /// The cell is shared by all who hold the body, so it is computed for the first and there for the others.
-#[derive(Clone, Default)]
-pub(crate) struct Derived(Arc<OnceLock<Arc<dyn Any + Send + Sync>>>);
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Derived(Arc<Notes>);
 
 impl Derived {
     pub(crate) fn of<T: Send + Sync + 'static>(
         &self,
         compute: impl FnOnce() -> T,
     ) -> Option<Arc<T>> {
-        let value = self.0.get_or_init(|| Arc::new(compute()));
+        let value = self.0.derived.get_or_init(|| Arc::new(compute()));
         Arc::clone(value).downcast().ok()
-    }
-}
-
-impl fmt::Debug for Derived {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.get().is_some() {
-            "Derived(..)"
-        } else {
-            "Derived"
-        })
     }
 }
 
@@ -133,15 +142,13 @@ impl Representation {
             digest,
             status,
             headers: KeptHeaders::new(&headers),
-            body,
+            body: body.into(),
             sharing,
             weak,
-            requested_at,
+            requested_at: to_nanos(requested_at),
             items,
             last_page,
-            derived: Derived::default(),
-            headers_checked_millis: Arc::default(),
-            next_look_millis: Arc::default(),
+            notes: Arc::default(),
         }
     }
 
@@ -157,15 +164,13 @@ impl Representation {
             digest,
             status: facts.status,
             headers: KeptHeaders::new(headers),
-            body,
+            body: body.into(),
             sharing: facts.sharing,
             weak: facts.weak,
-            requested_at: facts.requested_at,
+            requested_at: to_nanos(facts.requested_at),
             items: facts.items,
             last_page,
-            derived: Derived::default(),
-            headers_checked_millis: Arc::default(),
-            next_look_millis: Arc::default(),
+            notes: Arc::default(),
         }
     }
 
@@ -181,12 +186,21 @@ impl Representation {
         &self.headers
     }
 
-    pub(crate) fn body(&self) -> &Bytes {
+    pub(crate) fn body(&self) -> &KeptBody {
         &self.body
     }
 
-    pub(crate) fn derived(&self) -> &Derived {
-        &self.derived
+    /// The same with its body kept otherwise.
+    #[cfg(feature = "packed")]
+    pub(super) fn keeping(&self, body: KeptBody) -> Arc<Self> {
+        Arc::new(Self {
+            body,
+            ..self.clone()
+        })
+    }
+
+    pub(crate) fn derived(&self) -> Derived {
+        Derived(Arc::clone(&self.notes))
     }
 
     pub(crate) fn sharing(&self) -> Sharing {
@@ -198,7 +212,7 @@ impl Representation {
     }
 
     pub(crate) fn requested_at(&self) -> SystemTime {
-        self.requested_at
+        from_nanos(self.requested_at)
     }
 
     pub(crate) fn items(&self) -> Option<u32> {
@@ -216,12 +230,13 @@ impl Representation {
 
     /// Whether the page behind the last known one may be asked for.
     pub(crate) fn may_look_behind(&self, now: SystemTime) -> bool {
-        to_millis(now) >= self.next_look_millis.load(Ordering::Relaxed)
+        to_millis(now) >= self.notes.next_look_millis.load(Ordering::Relaxed)
     }
 
     /// Somebody has looked; nobody needs to before `next`.
     pub(crate) fn looked_behind(&self, next: SystemTime) {
-        self.next_look_millis
+        self.notes
+            .next_look_millis
             .store(to_millis(next), Ordering::Relaxed);
     }
 
@@ -231,11 +246,13 @@ impl Representation {
     /// GitHub cannot be asked, and comparing them is dearer than all else that a hit does.
     pub(crate) fn headers_are_due(&self, now: SystemTime) -> bool {
         let now = to_millis(now);
-        let last = self.headers_checked_millis.load(Ordering::Relaxed);
+        let last = self.notes.headers_checked_millis.load(Ordering::Relaxed);
         if last != 0 && now.saturating_sub(last) < HEADERS_CHECKED_EVERY_MILLIS {
             return false;
         }
-        self.headers_checked_millis.store(now, Ordering::Relaxed);
+        self.notes
+            .headers_checked_millis
+            .store(now, Ordering::Relaxed);
         true
     }
 
@@ -273,13 +290,13 @@ impl Representation {
     }
 
     pub(crate) fn weight_bytes(&self) -> usize {
-        size_of::<Self>() + self.body.len() + self.headers.weight_bytes()
+        size_of::<Self>() + self.body.held_bytes() + self.headers.weight_bytes()
     }
 }
 
 /// Headers that say something about one answer or one caller, not about the body: never stored with it.
 ///
-/// The caller's own ones are kept beside its confirmation, see [`caller_headers`].
+/// The caller's own ones are kept beside its confirmation, see [`caller_headers`](super::caller_headers).
 const NOT_STORED: &[&str] = &[
     "age",
     "connection",
@@ -298,35 +315,17 @@ const NOT_STORED: &[&str] = &[
     "x-ratelimit-used",
 ];
 
-/// Headers that describe the caller's credential.
-const OF_THE_CALLER: &[&str] = &[
-    "github-authentication-token-expiration",
-    "x-github-sso",
-    "x-oauth-client-id",
-    "x-oauth-scopes",
-];
-
 fn is_not_stored(name: &HeaderName) -> bool {
-    NOT_STORED.contains(&name.as_str()) || OF_THE_CALLER.contains(&name.as_str())
+    NOT_STORED.contains(&name.as_str()) || caller_headers::is_of_the_caller(name)
 }
 
 /// The headers of an answer that say something about its body.
 pub(crate) fn storable_headers(mut headers: HeaderMap) -> HeaderMap {
-    for name in NOT_STORED.iter().chain(OF_THE_CALLER) {
+    for name in NOT_STORED {
         headers.remove(*name);
     }
+    caller_headers::remove_from(&mut headers);
     headers
-}
-
-/// The headers of an answer that describe the caller's credential: shown to this caller again, and to nobody else.
-pub(crate) fn caller_headers(headers: &HeaderMap) -> Option<Box<KeptHeaders>> {
-    let mut own = HeaderMap::new();
-    for name in OF_THE_CALLER {
-        if let Some(value) = headers.get(*name) {
-            own.insert(HeaderName::from_static(name), value.clone());
-        }
-    }
-    (!own.is_empty()).then(|| Box::new(KeptHeaders::new(&own)))
 }
 
 /// How many items a list holds; `None` for anything but a JSON array.

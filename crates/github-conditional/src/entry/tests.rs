@@ -45,7 +45,7 @@ fn body(text: &str, requested_at: SystemTime, sharing: Sharing) -> Arc<Represent
 
 fn confirmed(tag: &str, at: SystemTime) -> Confirmed {
     let tag = EntityTag::strong(tag.replace(' ', "_")).expect("plain text");
-    Confirmed::new(Some(tag), &HeaderMap::new(), at, None)
+    Confirmed::new(Some(tag), None, at, None)
 }
 
 fn received_as(
@@ -71,10 +71,14 @@ fn entry() -> Entry {
     Entry::new("/repos/o/r/issues")
 }
 
+fn text_of(representation: &Representation) -> String {
+    String::from_utf8_lossy(&representation.body().bytes()).into_owned()
+}
+
 /// What is asked about for a caller: the body and whether with its own tag.
 fn asked(entry: &Entry, number: u16, class: CredentialClass) -> Option<(String, &'static str)> {
     let candidate = entry.candidate(caller(number), class)?;
-    let text = String::from_utf8_lossy(candidate.representation.body()).into_owned();
+    let text = text_of(&candidate.representation);
     Some(match candidate.standing {
         Standing::Confirmed(known) => {
             let tag = known.tag().expect("every body here came with a tag");
@@ -101,7 +105,7 @@ fn check(entry: &Entry, number: u16, expected: Option<(&str, &str)>) {
 /// The body that a caller may be shown unasked.
 fn shown(entry: &Entry, number: u16) -> Option<String> {
     let (body, _) = entry.confirmed(caller(number))?;
-    Some(String::from_utf8_lossy(body.body()).into_owned())
+    Some(text_of(&body))
 }
 
 #[test]
@@ -447,3 +451,5 @@ fn renewing_moves_time_forward_only() {
 }
 
 mod headers_and_bounds;
+#[cfg(feature = "packed")]
+mod packed;

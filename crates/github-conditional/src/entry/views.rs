@@ -10,14 +10,17 @@
 //! changed back.
 //! A wrong assumption costs one plain request and can never show a body to a caller it was not confirmed for.
 
-use std::collections::{HashMap, HashSet};
+#[cfg(feature = "packed")]
+use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use cache_backends::KeyHasherBuilder;
-
-use super::{BodyDigest, Confirmation, Received, Representation, Sharing};
-use crate::fingerprint::{CredentialClass, Fingerprint};
+use super::confirmations::Confirmations;
+use super::{BodyDigest, Received, Representation, Sharing};
+use crate::fingerprint::CredentialClass;
+#[cfg(feature = "packed")]
+use crate::kept_body::KeptBody;
 
 /// Callers of one entry that are remembered; beyond it the longest unconfirmed are forgotten.
 const MAX_CONFIRMATIONS: usize = 4096;
@@ -27,9 +30,6 @@ const MAX_VIEWS: usize = 1024;
 const MAX_BODY_BYTES: usize = 32 << 20;
 
 pub(crate) type ViewId = u32;
-
-/// What is known of each caller. Fingerprints are uniform already, so they need no further hashing.
-pub(super) type Confirmations = HashMap<Fingerprint, Arc<Confirmation>, KeyHasherBuilder>;
 
 /// What absorbing a body meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -319,6 +319,10 @@ impl Views {
     ) -> ViewId {
         let id = self.next_id;
         self.next_id += 1;
+        if self.views.is_empty() {
+            // Most entries never have a second one; a list would take four to begin with.
+            self.views.reserve_exact(1);
+        }
         self.views.push(View {
             id,
             class,
@@ -395,6 +399,31 @@ impl Views {
             for body in std::iter::once(&mut view.head).chain(&mut view.previous) {
                 if body.digest() == fresh.digest() {
                     *body = Arc::clone(fresh);
+                }
+            }
+        }
+    }
+
+    /// The bodies that are kept as they came.
+    #[cfg(feature = "packed")]
+    pub(super) fn plain_bodies(&self) -> HashMap<BodyDigest, KeptBody> {
+        let bodies = self.views.iter().flat_map(|view| {
+            let previous = view.previous.iter();
+            std::iter::once(&view.head).chain(previous)
+        });
+        let plain = bodies.filter(|body| !body.body().is_packed());
+        plain
+            .map(|body| (body.digest(), body.body().clone()))
+            .collect()
+    }
+
+    /// Keeps a packed body in place of the same one as it came, wherever that is.
+    #[cfg(feature = "packed")]
+    pub(super) fn keep(&mut self, digest: BodyDigest, packed: &KeptBody) {
+        for view in &mut self.views {
+            for body in std::iter::once(&mut view.head).chain(&mut view.previous) {
+                if body.digest() == digest && !body.body().is_packed() {
+                    *body = body.keeping(packed.clone());
                 }
             }
         }
@@ -489,9 +518,9 @@ pub(super) fn prune_confirmations(confirmations: &mut Confirmations) {
             .iter()
             .map(|(fingerprint, known)| (known.validated_at(), *fingerprint))
             .collect();
-        let (oldest, _, _) = order.select_nth_unstable(MAX_CONFIRMATIONS / 8);
-        for (_, fingerprint) in oldest {
-            confirmations.remove(fingerprint);
-        }
+        let (_, first_kept, _) = order.select_nth_unstable(MAX_CONFIRMATIONS / 8);
+        let first_kept = *first_kept;
+        confirmations
+            .retain(|fingerprint, known| (known.validated_at(), *fingerprint) >= first_kept);
     }
 }

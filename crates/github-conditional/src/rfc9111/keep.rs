@@ -45,7 +45,7 @@ impl<St: CacheStore<Resource>> Keep for Keeper<St> {
     async fn store(self, body: Bytes) {
         let bytes = body.len() as u64;
         let mut answer = Stored::clone(&self.answer);
-        answer.body = body;
+        answer.body = body.into();
         let most = self.engine.options.max_variants;
         let resource = Resource::holding(Arc::new(answer), most);
         self.engine.save(&self.key, resource).await;
@@ -83,7 +83,7 @@ impl<S, St: CacheStore<Resource>> Call<S, St> {
             ),
             terms: Terms::of(&controls, options),
             headers,
-            body: Bytes::new(),
+            body: Bytes::new().into(),
         });
         let recording =
             Recording::new(options.max_cacheable_body_bytes, self.engine.budget.clone());

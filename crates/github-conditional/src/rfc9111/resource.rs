@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use cache_backends::CacheValue;
+#[cfg(feature = "packed")]
+use cache_backends::{Pack, Packing};
 
 use super::stored::Stored;
 
@@ -91,6 +93,24 @@ impl CacheValue for Resource {
             answers: kept,
             invalidated_at,
             max_variants,
+        }))
+    }
+}
+
+#[cfg(feature = "packed")]
+impl Pack for Resource {
+    fn packed(self, packing: &Packing) -> Self {
+        let packed = |answer: &Arc<Stored>| answer.packed(packing);
+        let all: Vec<_> = self.0.answers.iter().map(packed).collect();
+        if all.iter().all(Option::is_none) {
+            return self;
+        }
+        let answers = self.0.answers.iter().zip(all);
+        let answers = answers.map(|(answer, packed)| packed.unwrap_or_else(|| Arc::clone(answer)));
+        Self(Arc::new(Parts {
+            answers: answers.collect(),
+            invalidated_at: self.0.invalidated_at,
+            max_variants: self.0.max_variants,
         }))
     }
 }

@@ -56,7 +56,7 @@ impl Asked {
             _ => Wanted::Whole,
         };
         let (status, body) = match range {
-            Wanted::Whole => (stored.status, stored.body.clone()),
+            Wanted::Whole => (stored.status, stored.body.bytes()),
             Wanted::Part(part) => {
                 let (first, last) = (part.start, part.end - 1);
                 set(
@@ -64,7 +64,7 @@ impl Asked {
                     CONTENT_RANGE,
                     &format!("bytes {first}-{last}/{length}"),
                 );
-                (StatusCode::PARTIAL_CONTENT, stored.body.slice(part))
+                (StatusCode::PARTIAL_CONTENT, stored.body.bytes().slice(part))
             }
             Wanted::Unsatisfiable => {
                 set(&mut headers, CONTENT_RANGE, &format!("bytes */{length}"));

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
+#[cfg(feature = "packed")]
+use cache_backends::Packing;
 use http::{HeaderMap, StatusCode};
 
 use super::controls::Controls;
 use super::options::{Audience, Options};
 use super::selection::Selection;
+use crate::kept_body::KeptBody;
 
 /// Fixed cost of an answer in memory.
 const STORED_BYTES: usize = 384;
@@ -22,7 +24,7 @@ pub(crate) struct Stored {
     pub(super) status: StatusCode,
     /// As they came, without those that are not to be reused, and without `Age`.
     pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+    pub(super) body: KeptBody,
     pub(super) times: Times,
     pub(super) terms: Terms,
 }
@@ -106,7 +108,17 @@ impl Stored {
         let headers: usize = lines
             .map(|(name, value)| name.as_str().len() + value.len() + HEADER_BYTES)
             .sum();
-        STORED_BYTES + headers + self.body.len()
+        STORED_BYTES + headers + self.body.held_bytes()
+    }
+
+    /// The same with its body packed; `None` where it is, or where that saves nothing.
+    #[cfg(feature = "packed")]
+    pub(super) fn packed(&self, packing: &Packing) -> Option<Arc<Self>> {
+        let body = self.body.packed(packing)?;
+        Some(Arc::new(Self {
+            body,
+            ..self.clone()
+        }))
     }
 
     /// The same body under other headers and times.

@@ -15,6 +15,7 @@ pub struct CacheConfig {
     #[serde(rename = "type")]
     pub kind: CacheKind,
     pub max_bytes: u64,
+    pub memory_compression: MemoryCompression,
     pub max_cacheable_body_bytes: usize,
     pub max_recording_bytes: usize,
     pub disk_path: Option<PathBuf>,
@@ -31,11 +32,20 @@ pub enum CacheKind {
     Tiered,
 }
 
+/// What bodies in this process's memory are compressed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MemoryCompression {
+    None,
+    Zstd,
+}
+
 impl Default for CacheConfig {
     fn default() -> Self {
         Self {
             kind: CacheKind::InMemory,
             max_bytes: 256 << 20,
+            memory_compression: MemoryCompression::None,
             max_cacheable_body_bytes: 8 << 20,
             max_recording_bytes: 256 << 20,
             disk_path: None,
@@ -83,6 +93,11 @@ pub(super) const DOCS: &[KeyDoc<'static>] = &[
         "cache.max_bytes",
         "bytes",
         "What all entries together may take. Beyond it the least valuable are evicted.",
+    ),
+    KeyDoc::new(
+        "cache.memory_compression",
+        "none, zstd",
+        "What bodies in this process's memory are compressed with: several times as many fit into `cache.max_bytes`, for some microseconds of processor time whenever one is stored or sent. Redis and disk always compress.",
     ),
     KeyDoc::new(
         "cache.max_recording_bytes",

@@ -103,7 +103,7 @@ enum End {
 
 /// Where the origins stand in one body: found once, used for every answer that shows the body.
 #[derive(Debug)]
-pub(crate) struct Positions(Vec<(u32, u32)>);
+pub(crate) struct Positions(Box<[(u32, u32)]>);
 
 impl Positions {
     /// Finds them. Bodies of 4 GiB and more are not kept in memory, so 32 bits do.
@@ -119,7 +119,7 @@ impl Positions {
             }
             from = at + 1;
         }
-        Self(found)
+        Self(found.into())
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -1,8 +1,9 @@
 //! Bounds: large bodies stream in flat memory, the working set stays inside its bytes.
 
 use bytes::Bytes;
-use http::Request;
+use http::{Method, Request};
 use http_body_util::{BodyExt, Full};
+use mirror_core::config::{DefaultPolicy, MemoryCompression};
 use serde_json::json;
 
 use crate::rig::Rig;
@@ -59,4 +60,42 @@ async fn a_working_set_of_10_000_resources_stays_inside_its_bytes() {
         }
     }
     assert!(rig.mirror.inspect().usage().entries > 500);
+}
+
+/// As `cache.memory_compression` says; both engines, whole answers and a HEAD. The rewritten urls are found in what was
+/// unpacked.
+#[tokio::test]
+async fn compressed_bodies_take_less_memory_and_are_answered_as_they_were() {
+    for policy in [DefaultPolicy::Github, DefaultPolicy::Rfc9111] {
+        let mut bytes = Vec::new();
+        for compression in [MemoryCompression::None, MemoryCompression::Zstd] {
+            let rig = Rig::configured(|config| {
+                config.default_policy = policy;
+                config.cache.memory_compression = compression;
+            })
+            .await;
+            let target = "/repos/octo/hello";
+            let url = "https://api.github.com/repos/octo/hello";
+            rig.shelf.put(target, &json!({"urls": vec![url; 200]}));
+            let first = rig.anonymous(target).await;
+            let expected = match policy {
+                DefaultPolicy::Github => format!("{}{target}", rig.url),
+                DefaultPolicy::Rfc9111 => url.to_owned(),
+            };
+            assert_eq!(first.json()["urls"][199], expected);
+            for _ in 0..2 {
+                let again = rig.anonymous(target).await;
+                assert_eq!(again.body, first.body, "{policy:?}, {compression:?}");
+                assert_eq!(again.header("x-cache"), "ONLINE_HIT");
+            }
+            let head = rig.send(Method::HEAD, target, &[], "").await;
+            assert_eq!((head.status.as_u16(), head.body.len()), (200, 0));
+            assert_eq!(head.header("etag"), first.header("etag"));
+            bytes.push(rig.mirror.inspect().usage().bytes);
+        }
+        let [plain, compressed] = bytes[..] else {
+            panic!("two runs")
+        };
+        assert!(compressed + 7_000 < plain, "{policy:?}: {bytes:?}");
+    }
 }

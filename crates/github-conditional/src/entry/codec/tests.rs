@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use http::HeaderMap;
 
 use super::*;
+use crate::entry::CallerHeaders;
 use crate::entry::Received;
 use crate::entry::from_millis;
 use cache_backends::CacheValue;
@@ -70,7 +71,12 @@ fn received(number: u8, text: &str, millis: u64) -> Received {
         fingerprint: caller(number),
         class,
         representation: Arc::new(representation),
-        confirmed: Confirmed::new(tag, &own, at(millis), fresh_until),
+        confirmed: Confirmed::new(
+            tag,
+            CallerHeaders::default().keep(caller(number), &own),
+            at(millis),
+            fresh_until,
+        ),
     }
 }
 
@@ -125,7 +131,7 @@ fn seen_body(body: &Representation) -> impl PartialEq + std::fmt::Debug + use<> 
     );
     (
         facts,
-        body.body().clone(),
+        body.body().bytes(),
         seen_headers(&body.headers().to_map()),
     )
 }

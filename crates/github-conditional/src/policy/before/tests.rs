@@ -324,7 +324,7 @@ mod asked {
             fingerprint: CALLER,
             class: CredentialClass::Token,
             representation,
-            confirmed: Confirmed::new(tag, &HeaderMap::new(), at(0), None),
+            confirmed: Confirmed::new(tag, None, at(0), None),
         });
         entry.candidate(CALLER, CredentialClass::Token).unwrap()
     }

@@ -31,7 +31,7 @@ fn stored(control: &str) -> Stored {
     Stored {
         selection: Selection::new(&FingerprintKey::new(b"k"), [].into(), &HeaderMap::new()),
         status: StatusCode::OK,
-        body: Bytes::new(),
+        body: Bytes::new().into(),
         times: Times {
             as_of: at(0),
             received_at: at(0),

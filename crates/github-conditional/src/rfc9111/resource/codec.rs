@@ -93,7 +93,7 @@ fn write_answer(writer: &mut Writer<'_>, answer: &Stored) {
     writer.u64(millis(answer.terms.while_revalidating));
     writer.u64(millis(answer.terms.if_error));
     writer.headers(&answer.headers);
-    writer.long(&answer.body);
+    writer.long(&answer.body.bytes());
 }
 
 fn read_answer(reader: &mut Reader<'_>) -> Option<Stored> {
@@ -133,7 +133,7 @@ fn read_answer(reader: &mut Reader<'_>) -> Option<Stored> {
         selection,
         status,
         headers: reader.headers()?,
-        body: Bytes::copy_from_slice(reader.long()?),
+        body: Bytes::copy_from_slice(reader.long()?).into(),
         times,
         terms,
     })
