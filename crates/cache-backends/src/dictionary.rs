@@ -90,6 +90,7 @@ impl Dictionaries {
         self.0.first()
     }
 
+    #[cfg(any(feature = "disk", feature = "redis"))]
     pub(crate) fn numbered(&self, number: u8) -> Option<&Dictionary> {
         self.0
             .iter()

@@ -29,6 +29,7 @@ mod confirmation;
 mod confirmations;
 mod dictionary;
 mod kept;
+mod kept_tag;
 mod representation;
 mod revocations;
 mod views;

@@ -84,7 +84,7 @@ type Answer<B> = Response<ConditionalBody<B>>;
 impl Stored {
     fn tag(&self) -> Option<EntityTag> {
         let own = self.confirmation.tag()?;
-        Some(spelled_like(own, self.representation.is_weak()))
+        Some(spelled_like(&own, self.representation.is_weak()))
     }
 
     fn age(&self, now: SystemTime) -> Duration {

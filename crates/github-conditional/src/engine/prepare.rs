@@ -86,7 +86,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
         };
         let tag = match (ask, &candidate) {
             (Ask::OwnTag, Some(candidate)) => match &candidate.standing {
-                Standing::Confirmed(known) => known.tag().cloned(),
+                Standing::Confirmed(known) => known.tag(),
                 Standing::Predictable => None,
             },
             (Ask::Predicted, Some(candidate)) => {

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use github_headers::EntityTag;
 
 use super::kept::KeptHeaders;
+use super::kept_tag::KeptTag;
 use super::representation::BodyDigest;
 use super::views::ViewId;
 use super::{from_millis, to_millis};
@@ -48,7 +49,7 @@ impl Confirmed {
 pub(crate) struct Confirmation {
     view: ViewId,
     digest: BodyDigest,
-    tag: Option<EntityTag>,
+    tag: KeptTag,
     caller_headers: Option<Arc<KeptHeaders>>,
     validated_millis: AtomicU64,
     /// 0 = never fresh without asking.
@@ -60,7 +61,7 @@ impl Confirmation {
         Self {
             view,
             digest,
-            tag: confirmed.tag,
+            tag: KeptTag::new(confirmed.tag),
             caller_headers: confirmed.caller_headers,
             validated_millis: AtomicU64::new(to_millis(confirmed.at)),
             fresh_until_millis: AtomicU64::new(confirmed.fresh_until.map_or(0, to_millis)),
@@ -79,8 +80,13 @@ impl Confirmation {
         (self.view, self.digest)
     }
 
-    pub(crate) fn tag(&self) -> Option<&EntityTag> {
-        self.tag.as_ref()
+    pub(crate) fn tag(&self) -> Option<EntityTag> {
+        self.tag.tag()
+    }
+
+    /// Whether GitHub can be asked by its tag.
+    pub(crate) fn has_validator(&self) -> bool {
+        self.tag.is_validator()
     }
 
     pub(crate) fn caller_headers(&self) -> Option<&KeptHeaders> {
@@ -117,7 +123,7 @@ impl Confirmation {
 
     pub(super) fn confirmed(&self) -> Confirmed {
         Confirmed {
-            tag: self.tag.clone(),
+            tag: self.tag.tag(),
             at: self.validated_at(),
             fresh_until: self.fresh_until(),
             caller_headers: self.caller_headers.clone(),

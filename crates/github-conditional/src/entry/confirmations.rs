@@ -1,21 +1,23 @@
 //! What is known of each caller of an entry.
 //!
-//! Most entries have one caller or a few, and there are as many maps as entries: so this is a sorted list, which takes
-//! a fifth of the smallest hash map. Even the most callers that an entry keeps are a dozen comparisons.
+//! Most entries have one caller or a few, and there are as many maps as entries: so this is a sorted list, and one
+//! caller stands in the entry itself. Even the most callers that an entry keeps are a dozen comparisons.
 
 use std::sync::Arc;
+
+use smallvec::SmallVec;
 
 use super::Confirmation;
 use crate::fingerprint::Fingerprint;
 
 /// One confirmation for each caller, in the order of their fingerprints.
 #[derive(Debug, Default)]
-pub(super) struct Confirmations(Vec<(Fingerprint, Arc<Confirmation>)>);
+pub(super) struct Confirmations(SmallVec<[(Fingerprint, Arc<Confirmation>); 1]>);
 
 impl Confirmations {
     /// Without any, but with room for so many.
     pub(super) fn with_capacity(callers: usize) -> Self {
-        Self(Vec::with_capacity(callers))
+        Self(SmallVec::with_capacity(callers))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -30,13 +32,7 @@ impl Confirmations {
     pub(super) fn insert(&mut self, caller: Fingerprint, confirmation: Arc<Confirmation>) {
         match self.find(&caller) {
             Ok(at) => self.0[at].1 = confirmation,
-            Err(at) => {
-                if self.0.is_empty() {
-                    // Room for one; a list would take four to begin with.
-                    self.0.reserve_exact(1);
-                }
-                self.0.insert(at, (caller, confirmation));
-            }
+            Err(at) => self.0.insert(at, (caller, confirmation)),
         }
     }
 

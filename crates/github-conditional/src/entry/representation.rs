@@ -2,9 +2,9 @@
 
 use std::any::Any;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -12,7 +12,6 @@ use sha2::{Digest, Sha256};
 
 use super::caller_headers;
 use super::kept::KeptHeaders;
-use super::to_millis;
 use crate::kept_body::KeptBody;
 use crate::policy::pagination::last_named;
 use crate::wire::{from_nanos, to_nanos};
@@ -77,23 +76,23 @@ pub(crate) struct Representation {
     notes: Arc<Notes>,
 }
 
-/// What is noted about a body while it is stored, under whatever headers.
+/// What is noted about a body while it is stored, under whatever headers. Times are seconds since the Unix epoch.
 #[derive(Default)]
 struct Notes {
     /// When the page behind the last known one may be asked for again; 0 = at once.
-    next_look_millis: AtomicU64,
+    next_look_seconds: AtomicU32,
     /// When a 304's headers were last compared with the stored ones; 0 = never.
-    headers_checked_millis: AtomicU64,
+    headers_checked_seconds: AtomicU32,
     derived: OnceLock<Arc<dyn Any + Send + Sync>>,
 }
 
-const HEADERS_CHECKED_EVERY_MILLIS: u64 = 60_000;
+const HEADERS_CHECKED_EVERY_SECONDS: u32 = 60;
 
 impl fmt::Debug for Notes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Notes")
-            .field("next_look_millis", &self.next_look_millis)
-            .field("headers_checked_millis", &self.headers_checked_millis)
+            .field("next_look_seconds", &self.next_look_seconds)
+            .field("headers_checked_seconds", &self.headers_checked_seconds)
             .finish_non_exhaustive()
     }
 }
@@ -230,14 +229,13 @@ impl Representation {
 
     /// Whether the page behind the last known one may be asked for.
     pub(crate) fn may_look_behind(&self, now: SystemTime) -> bool {
-        to_millis(now) >= self.notes.next_look_millis.load(Ordering::Relaxed)
+        seconds(now, Round::Down) >= self.notes.next_look_seconds.load(Ordering::Relaxed)
     }
 
     /// Somebody has looked; nobody needs to before `next`.
     pub(crate) fn looked_behind(&self, next: SystemTime) {
-        self.notes
-            .next_look_millis
-            .store(to_millis(next), Ordering::Relaxed);
+        let next = seconds(next, Round::Up);
+        self.notes.next_look_seconds.store(next, Ordering::Relaxed);
     }
 
     /// Whether a 304's headers are to be compared with the stored ones now.
@@ -245,14 +243,13 @@ impl Representation {
     /// Once a minute is enough: each answer shows the headers of its own 304, so the stored ones only matter when
     /// GitHub cannot be asked, and comparing them is dearer than all else that a hit does.
     pub(crate) fn headers_are_due(&self, now: SystemTime) -> bool {
-        let now = to_millis(now);
-        let last = self.notes.headers_checked_millis.load(Ordering::Relaxed);
-        if last != 0 && now.saturating_sub(last) < HEADERS_CHECKED_EVERY_MILLIS {
+        let now = seconds(now, Round::Down);
+        let checked = &self.notes.headers_checked_seconds;
+        let last = checked.load(Ordering::Relaxed);
+        if last != 0 && now.saturating_sub(last) < HEADERS_CHECKED_EVERY_SECONDS {
             return false;
         }
-        self.notes
-            .headers_checked_millis
-            .store(now, Ordering::Relaxed);
+        checked.store(now, Ordering::Relaxed);
         true
     }
 
@@ -326,6 +323,22 @@ pub(crate) fn storable_headers(mut headers: HeaderMap) -> HeaderMap {
     }
     caller_headers::remove_from(&mut headers);
     headers
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Round {
+    Down,
+    Up,
+}
+
+/// Seconds since the Unix epoch, as exactly as notes are kept.
+fn seconds(time: SystemTime, round: Round) -> u32 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let more = match round {
+        Round::Up if since.subsec_nanos() > 0 => 1,
+        Round::Up | Round::Down => 0,
+    };
+    u32::try_from(since.as_secs() + more).unwrap_or(u32::MAX)
 }
 
 /// How many items a list holds; `None` for anything but a JSON array.

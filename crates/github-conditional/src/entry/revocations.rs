@@ -13,20 +13,23 @@ use crate::fingerprint::Fingerprint;
 const MAX_REVOCATIONS: usize = 1024;
 
 /// When each caller was refused last, in milliseconds since the Unix epoch.
+type Times = HashMap<Fingerprint, u64, KeyHasherBuilder>;
+
+/// Who was refused, and when. Nearly always nobody, so then it is as small as can be.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Revocations(HashMap<Fingerprint, u64, KeyHasherBuilder>);
+pub(super) struct Revocations(Option<Box<Times>>);
 
 impl Revocations {
     pub(super) fn note(&mut self, fingerprint: Fingerprint, at: SystemTime) {
         let at = to_millis(at);
-        let latest = self.0.entry(fingerprint).or_default();
+        let times = self.0.get_or_insert_default();
+        let latest = times.entry(fingerprint).or_default();
         *latest = at.max(*latest);
-        if self.0.len() > MAX_REVOCATIONS {
-            let mut times: Vec<_> = self.0.values().copied().collect();
-            let (_, middle, _) = times.select_nth_unstable(MAX_REVOCATIONS / 2);
+        if times.len() > MAX_REVOCATIONS {
+            let mut all: Vec<_> = times.values().copied().collect();
+            let (_, middle, _) = all.select_nth_unstable(MAX_REVOCATIONS / 2);
             let middle = *middle;
-            self.0
-                .retain(|other, at| *at > middle || *other == fingerprint);
+            times.retain(|other, at| *at > middle || *other == fingerprint);
         }
     }
 
@@ -34,10 +37,13 @@ impl Revocations {
     ///
     /// Within one millisecond the confirmation counts: it was learned of after the refusal.
     pub(super) fn forbid(&mut self, fingerprint: Fingerprint, at: SystemTime) -> bool {
-        match self.0.get(&fingerprint) {
+        let Some(times) = &mut self.0 else {
+            return false;
+        };
+        match times.get(&fingerprint) {
             Some(refused) if to_millis(at) < *refused => true,
             Some(_) => {
-                self.0.remove(&fingerprint);
+                times.remove(&fingerprint);
                 false
             }
             None => false,
@@ -45,13 +51,12 @@ impl Revocations {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.0.as_ref().map_or(0, |times| times.len())
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (Fingerprint, SystemTime)> {
-        self.0
-            .iter()
-            .map(|(fingerprint, at)| (*fingerprint, from_millis(*at)))
+        let times = self.0.iter().flat_map(|times| times.iter());
+        times.map(|(fingerprint, at)| (*fingerprint, from_millis(*at)))
     }
 }
 

@@ -16,11 +16,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use smallvec::SmallVec;
+
 use super::confirmations::Confirmations;
 use super::{BodyDigest, Received, Representation, Sharing};
 use crate::fingerprint::CredentialClass;
 #[cfg(feature = "packed")]
 use crate::kept_body::KeptBody;
+use crate::wire::{from_nanos, to_nanos};
 
 /// Callers of one entry that are remembered; beyond it the longest unconfirmed are forgotten.
 const MAX_CONFIRMATIONS: usize = 4096;
@@ -77,7 +80,8 @@ pub(crate) struct View {
     head: Arc<Representation>,
     /// The version before: what its callers may still be shown when GitHub cannot be asked, and what proves a split.
     previous: Option<Arc<Representation>>,
-    used_at: SystemTime,
+    /// Nanoseconds since the Unix epoch.
+    used_at: u64,
 }
 
 impl View {
@@ -98,7 +102,11 @@ impl View {
     }
 
     pub(super) fn used_at(&self) -> SystemTime {
-        self.used_at
+        from_nanos(self.used_at)
+    }
+
+    fn used(&mut self, at: SystemTime) {
+        self.used_at = self.used_at.max(to_nanos(at));
     }
 
     /// A view that was stored outside the process.
@@ -114,7 +122,7 @@ impl View {
             class,
             head,
             previous,
-            used_at,
+            used_at: to_nanos(used_at),
         }
     }
 
@@ -148,7 +156,8 @@ impl View {
 /// All views of an entry.
 #[derive(Debug, Default)]
 pub(crate) struct Views {
-    views: Vec<View>,
+    /// Sorted by their ids. Most entries never have a second one.
+    views: SmallVec<[View; 1]>,
     next_id: ViewId,
     difference: Difference,
 }
@@ -165,7 +174,7 @@ impl Views {
     pub(super) fn restore(difference: Difference, views: Vec<View>) -> Self {
         let next_id = views.last().map_or(0, |view| view.id + 1);
         Self {
-            views,
+            views: views.into_iter().collect(),
             next_id,
             difference,
         }
@@ -214,7 +223,7 @@ impl Views {
             if view.head.requested_at() <= representation.requested_at() {
                 view.head = Arc::clone(representation);
             }
-            view.used_at = view.used_at.max(confirmed.at);
+            view.used(confirmed.at);
             return (Some(view.id), Absorbed::Known);
         }
         let outdated = |view: &View| view.head.requested_at() > representation.requested_at();
@@ -234,7 +243,7 @@ impl Views {
                     return (view.keep_behind(representation), Absorbed::Late);
                 }
                 view.advance(representation);
-                view.used_at = view.used_at.max(confirmed.at);
+                view.used(confirmed.at);
                 (Some(view.id), Absorbed::NewVersion)
             }
             None => {
@@ -319,16 +328,12 @@ impl Views {
     ) -> ViewId {
         let id = self.next_id;
         self.next_id += 1;
-        if self.views.is_empty() {
-            // Most entries never have a second one; a list would take four to begin with.
-            self.views.reserve_exact(1);
-        }
         self.views.push(View {
             id,
             class,
             head: Arc::clone(head),
             previous: None,
-            used_at,
+            used_at: to_nanos(used_at),
         });
         id
     }
@@ -386,7 +391,7 @@ impl Views {
         };
         match found {
             Some(view) => {
-                view.used_at = view.used_at.max(at);
+                view.used(at);
                 view.id
             }
             None => self.open(class, body, at),
@@ -450,7 +455,7 @@ impl Views {
             let place = |view: &View| view.id;
             if let Ok(at) = self.views.binary_search_by_key(&confirmation.view(), place) {
                 let view = &mut self.views[at];
-                view.used_at = view.used_at.max(confirmation.validated_at());
+                view.used(confirmation.validated_at());
             }
         }
         let mut dropped = Vec::new();
@@ -478,7 +483,7 @@ impl Views {
     /// Drops the bodies that were asked for up to `at` and that none of the remaining callers was confirmed for.
     pub(super) fn forget_until(&mut self, at: SystemTime, remaining: &Confirmations) {
         let wanted: HashSet<_> = remaining.values().map(|known| known.place()).collect();
-        self.views.retain_mut(|view| {
+        self.views.retain(|view| {
             let id = view.id;
             let stays = |body: &Arc<Representation>| {
                 body.requested_at() > at || wanted.contains(&(id, body.digest()))

@@ -196,12 +196,12 @@ pub(crate) fn unasked(question: &Question, held: Option<Held>, now: SystemTime) 
 pub(crate) fn ask(question: &Question, candidate: Option<&Candidate>) -> Ask {
     let predictable = question.prediction == Prediction::On;
     let known = candidate.and_then(|candidate| match &candidate.standing {
-        Standing::Confirmed(confirmation) => match confirmation.tag() {
-            Some(tag) if !tag.is_empty() => Some(Ask::OwnTag),
+        Standing::Confirmed(confirmation) if confirmation.has_validator() => Some(Ask::OwnTag),
+        Standing::Confirmed(_) => {
             // Never beside a tag: GitHub's dates lie more often than its tags (github-behaviour 1.6).
-            _ if candidate.representation.last_modified().is_some() => Some(Ask::LastModified),
-            _ => None,
-        },
+            let dated = candidate.representation.last_modified().is_some();
+            dated.then_some(Ask::LastModified)
+        }
         Standing::Predictable => {
             let sharable = candidate.representation.sharing() == Sharing::ByFormula;
             (predictable && sharable).then_some(Ask::Predicted)

@@ -139,7 +139,7 @@ fn seen_body(body: &Representation) -> impl PartialEq + std::fmt::Debug + use<> 
 fn seen_confirmation(known: &Confirmation) -> impl PartialEq + std::fmt::Debug + use<> {
     (
         known.digest(),
-        known.tag().cloned(),
+        known.tag(),
         known.validated_at(),
         known.fresh_until(),
         known
