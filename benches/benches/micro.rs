@@ -12,9 +12,12 @@ use benches::Fallible;
 use benches::effort::Effort;
 use benches::instructions;
 use benches::results::{Plot, Results, Section};
+use benches::upstream::Mode;
 use bytes::Bytes;
+use events_stats::{Statistics, Timestamp};
 use github_conditional::stores::{
-    CacheStore, MemoryStore, Persist, StoreError, StoreKey, Usage, Written,
+    CacheStore, Dictionaries, Dictionary, MemoryStore, Packing, Persist, StoreError, StoreKey,
+    Usage, Written,
 };
 use github_conditional::{
     ConditionalLayer, Entry, FingerprintKey, PathPattern, RouteTable, predict_tag,
@@ -35,7 +38,8 @@ const BODY: &[u8] = &[b'x'; 5_000];
 
 type Case = Box<dyn FnMut() -> Fallible<()>>;
 
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 16] = [
+    "key of a request",
     "fingerprint of a credential",
     "ETag: parse",
     "ETag: predict over 5 KB",
@@ -48,6 +52,9 @@ const NAMES: [&str; 12] = [
     "entry of 5 KB: decode",
     "memory: get",
     "memory: put",
+    "body of 5 KB: pack",
+    "body of 5 KB: unpack",
+    "statistics of 500 events",
 ];
 
 fn main() -> Fallible<()> {
@@ -99,6 +106,12 @@ fn case(name: &str, runtime: &Runtime) -> Fallible<Case> {
     let request = asking();
     let answer = answered();
     Ok(match name {
+        "key of a request" => {
+            let layer = ConditionalLayer::builder_on(MemoryStore::default()).build()?;
+            let uri = format!("https://api.github.com{PATH}?per_page=30").parse()?;
+            let inspect = layer.inspect();
+            called(move || inspect.key(&uri, &request))
+        }
         "fingerprint of a credential" => {
             let key = FingerprintKey::new(b"secret");
             called(move || key.fingerprint(&request))
@@ -152,6 +165,28 @@ fn case(name: &str, runtime: &Runtime) -> Fallible<Case> {
             let handle = runtime.handle().clone();
             called(move || handle.block_on(store.merge(&key, entry.clone())))
         }
+        "body of 5 KB: pack" => {
+            let packing = packing()?;
+            let body = Mode::Github.body();
+            called(move || {
+                packing
+                    .pack(body.as_bytes())
+                    .map(|packed| packed.held_bytes())
+            })
+        }
+        "body of 5 KB: unpack" => {
+            let packed = packing()?.pack(Mode::Github.body().as_bytes());
+            let packed = packed.ok_or("it does not get smaller")?;
+            called(move || packed.unpack().len())
+        }
+        "statistics of 500 events" => {
+            let moments: Vec<Timestamp> = (0..500_i64)
+                .map(|number| {
+                    Timestamp::from_seconds(1_700_000_000 + 60 * number + number * number % 47)
+                })
+                .collect();
+            called(move || Statistics::of(None, &moments, 7 * 86_400).count)
+        }
         other => return Err(format!("no case {other}").into()),
     })
 }
@@ -161,6 +196,15 @@ fn called<T>(mut call: impl FnMut() -> T + 'static) -> Case {
         black_box(call());
         Ok(())
     })
+}
+
+/// As the mirror packs.
+fn packing() -> Fallible<Packing> {
+    let all = Entry::DICTIONARIES.iter();
+    let all: Result<Dictionaries, _> = all
+        .map(|&(number, bytes)| Dictionary::new(number, bytes))
+        .collect();
+    Ok(Packing::new(all?))
 }
 
 fn asking() -> HeaderMap {

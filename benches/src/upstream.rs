@@ -92,7 +92,8 @@ impl Mode {
         }
     }
 
-    fn body(self) -> String {
+    /// What it answers.
+    pub fn body(self) -> String {
         let bytes = match self {
             Self::Large | Self::LargeAsked => LARGE_BYTES,
             _ => BODY_BYTES,

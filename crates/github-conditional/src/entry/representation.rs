@@ -229,12 +229,12 @@ impl Representation {
 
     /// Whether the page behind the last known one may be asked for.
     pub(crate) fn may_look_behind(&self, now: SystemTime) -> bool {
-        seconds(now, Round::Down) >= self.notes.next_look_seconds.load(Ordering::Relaxed)
+        seconds(now) >= self.notes.next_look_seconds.load(Ordering::Relaxed)
     }
 
     /// Somebody has looked; nobody needs to before `next`.
     pub(crate) fn looked_behind(&self, next: SystemTime) {
-        let next = seconds(next, Round::Up);
+        let next = seconds(next);
         self.notes.next_look_seconds.store(next, Ordering::Relaxed);
     }
 
@@ -243,7 +243,7 @@ impl Representation {
     /// Once a minute is enough: each answer shows the headers of its own 304, so the stored ones only matter when
     /// GitHub cannot be asked, and comparing them is dearer than all else that a hit does.
     pub(crate) fn headers_are_due(&self, now: SystemTime) -> bool {
-        let now = seconds(now, Round::Down);
+        let now = seconds(now);
         let checked = &self.notes.headers_checked_seconds;
         let last = checked.load(Ordering::Relaxed);
         if last != 0 && now.saturating_sub(last) < HEADERS_CHECKED_EVERY_SECONDS {
@@ -325,20 +325,11 @@ pub(crate) fn storable_headers(mut headers: HeaderMap) -> HeaderMap {
     headers
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Round {
-    Down,
-    Up,
-}
-
-/// Seconds since the Unix epoch, as exactly as notes are kept.
-fn seconds(time: SystemTime, round: Round) -> u32 {
+/// Whole seconds since the Unix epoch. What is due at a moment is due in all of its second: a look that may be repeated
+/// at once may be.
+fn seconds(time: SystemTime) -> u32 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let more = match round {
-        Round::Up if since.subsec_nanos() > 0 => 1,
-        Round::Up | Round::Down => 0,
-    };
-    u32::try_from(since.as_secs() + more).unwrap_or(u32::MAX)
+    u32::try_from(since.as_secs()).unwrap_or(u32::MAX)
 }
 
 /// How many items a list holds; `None` for anything but a JSON array.

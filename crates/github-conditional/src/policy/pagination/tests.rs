@@ -393,6 +393,20 @@ fn the_next_look_depends_on_how_the_last_one_ended() {
 }
 
 #[test]
+fn regression_a_full_page_is_looked_behind_every_time_also_within_one_second() {
+    let page = page(30, "");
+    let stars = Uri::from_static("/repos/o/r/stargazers");
+    let now = UNIX_EPOCH + Duration::from_millis(1_700_000_000_400);
+    let sought = last_page(Route::of(stars.path()), &stars, &page, now);
+    assert!(matches!(sought, LastPage::Full { .. }));
+    page.looked_behind(next_look(&sought, Look::Answered, now));
+    assert_eq!(
+        last_page(Route::of(stars.path()), &stars, &page, now),
+        sought
+    );
+}
+
+#[test]
 fn the_last_page_moves_and_all_else_stays() {
     #[track_caller]
     fn check(beyond: &str, expected: &str) {
