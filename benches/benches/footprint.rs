@@ -44,9 +44,13 @@ async fn main() -> Fallible<()> {
     let mut results = Results::new("footprint", "What the mirror takes of a machine.");
     results.sections.push(ground.process(effort).await?);
     let sizes: &[u64] = effort.choose(&[1_000, 10_000], &[10_000, 100_000, 1_000_000]);
+    // `--most N` leaves out larger ones: a million take ten minutes.
+    let most = arguments.windows(2).find(|pair| pair[0] == "--most");
+    let most = most.map_or(Ok(u64::MAX), |pair| pair[1].parse())?;
     let sizes: Vec<(u64, Bodies)> = [Bodies::Plain, Bodies::Packed]
         .into_iter()
         .flat_map(|bodies| sizes.iter().map(move |size| (*size, bodies)))
+        .filter(|(size, _)| *size <= most)
         .collect();
     results
         .sections
