@@ -22,7 +22,7 @@ use std::borrow::Cow;
 use twox_hash::XxHash3_64;
 
 use crate::dictionary::{Dictionaries, Dictionary};
-use crate::frame::{COMPRESSED_FROM_BYTES, DICTIONARY_UP_TO_BYTES, compress, decompress};
+use crate::frame::{decompress, smaller};
 
 const MAGIC: [u8; 2] = [0xC7, 0x42];
 const PLAIN_OR_ZSTD: u8 = 1;
@@ -57,22 +57,15 @@ impl<'bytes> Opened<'bytes> {
 
 /// Frames a value, compressed where that makes it smaller: for a store of one's own whose bytes outlive the process.
 pub fn seal(value: &[u8], dictionaries: &Dictionaries) -> Vec<u8> {
-    let dictionary = dictionaries
-        .newest()
-        .filter(|_| value.len() <= DICTIONARY_UP_TO_BYTES);
-    let compressed = (value.len() >= COMPRESSED_FROM_BYTES)
-        .then(|| compress(value, dictionary))
-        .flatten()
-        .filter(|compressed| compressed.len() < value.len());
-    match (&compressed, dictionary) {
-        (Some(compressed), Some(dictionary)) => framed(
+    match smaller(value, dictionaries) {
+        Some((frame, Some(dictionary))) => framed(
             [WITH_DICTIONARY, dictionary.number()],
             value.len(),
-            compressed,
+            &frame,
             dictionary.digest(),
         ),
-        (Some(compressed), None) => framed([PLAIN_OR_ZSTD, COMPRESSED], value.len(), compressed, 0),
-        (None, _) => framed([PLAIN_OR_ZSTD, 0], value.len(), value, 0),
+        Some((frame, None)) => framed([PLAIN_OR_ZSTD, COMPRESSED], value.len(), &frame, 0),
+        None => framed([PLAIN_OR_ZSTD, 0], value.len(), value, 0),
     }
 }
 

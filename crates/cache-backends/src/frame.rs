@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use zstd::zstd_safe::{DCtx, compress_bound};
 
-use crate::dictionary::{Dictionary, LEVEL};
+use crate::dictionary::{Dictionaries, Dictionary, LEVEL};
 
 /// Smaller bytes are kept as they are: compressing them saves less than it costs.
 pub(crate) const COMPRESSED_FROM_BYTES: usize = 1 << 10;
@@ -18,6 +18,21 @@ thread_local! {
     static COMPRESSOR: RefCell<Option<zstd::bulk::Compressor<'static>>> =
         RefCell::new(zstd::bulk::Compressor::new(LEVEL).ok());
     static DECOMPRESSOR: RefCell<Option<DCtx<'static>>> = RefCell::new(DCtx::try_create());
+}
+
+/// The bytes compressed, and with which dictionary; `None` where that would not make them smaller.
+pub(crate) fn smaller<'d>(
+    value: &[u8],
+    dictionaries: &'d Dictionaries,
+) -> Option<(Vec<u8>, Option<&'d Dictionary>)> {
+    if value.len() < COMPRESSED_FROM_BYTES {
+        return None;
+    }
+    let dictionary = dictionaries
+        .newest()
+        .filter(|_| value.len() <= DICTIONARY_UP_TO_BYTES);
+    let frame = compress(value, dictionary)?;
+    (frame.len() < value.len()).then_some((frame, dictionary))
 }
 
 pub(crate) fn compress(value: &[u8], dictionary: Option<&Dictionary>) -> Option<Vec<u8>> {

@@ -18,6 +18,8 @@
 #![deny(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(any(feature = "packed", feature = "redis"))]
+mod beside;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 #[cfg(any(feature = "disk", feature = "packed", feature = "redis"))]

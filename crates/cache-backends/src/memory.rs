@@ -11,6 +11,8 @@ use std::sync::Arc;
 use moka::ops::compute::Op;
 use moka::sync::Cache;
 
+#[cfg(feature = "packed")]
+use crate::beside::beside_large;
 use crate::key::KeyHasherBuilder;
 use crate::{CacheStore, CacheValue, StoreError, StoreKey, Usage, Written};
 #[cfg(feature = "packed")]
@@ -67,7 +69,8 @@ impl<V: CacheValue> MemoryStore<V> {
     }
 
     /// The same store, which from now on keeps values compressed: more of them in the same memory, for some
-    /// microseconds of processor time whenever one is written, and whenever it is read and needed as a whole.
+    /// microseconds of processor time for each KiB whenever one is written, and one whenever it is needed as a whole.
+    /// Values of 256 KiB and more are packed on a blocking thread of the runtime.
     #[cfg(feature = "packed")]
     #[must_use]
     pub fn packing(mut self, packing: Packing) -> Self
@@ -85,6 +88,18 @@ impl<V: CacheValue> MemoryStore<V> {
             return pack(value);
         }
         value
+    }
+
+    /// The same before the value is joined with what is there, so that a large one holds up neither the thread nor the
+    /// other writers of its key.
+    #[cfg(feature = "packed")]
+    async fn kept_ahead(&self, value: V) -> V {
+        let Some(pack) = &self.packing else {
+            return value;
+        };
+        let (pack, arrived) = (Arc::clone(pack), value.clone());
+        let packed = beside_large(value.weight_bytes(), move || pack(arrived)).await;
+        packed.unwrap_or(value)
     }
 
     /// Applies pending evictions now, so that what is over the bounds is gone.
@@ -142,12 +157,10 @@ impl<V: CacheValue> CacheStore<V> for MemoryStore<V> {
         std::future::ready(Ok(self.cache.get(key)))
     }
 
-    fn merge(
-        &self,
-        key: &StoreKey,
-        value: V,
-    ) -> impl Future<Output = Result<Written, StoreError>> + Send {
-        std::future::ready(Ok(self.merge_now(key, value)))
+    async fn merge(&self, key: &StoreKey, value: V) -> Result<Written, StoreError> {
+        #[cfg(feature = "packed")]
+        let value = self.kept_ahead(value).await;
+        Ok(self.merge_now(key, value))
     }
 
     fn remove(&self, key: &StoreKey) -> impl Future<Output = Result<(), StoreError>> + Send {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::CacheValue;
 use crate::dictionary::{Dictionaries, Dictionary};
-use crate::frame::{COMPRESSED_FROM_BYTES, DICTIONARY_UP_TO_BYTES, compress, decompress};
+use crate::frame::{decompress, smaller};
 
 /// A value that can be kept in less memory than it is used in.
 ///
@@ -40,17 +40,7 @@ impl Packing {
 
     /// The bytes, packed; `None` where that would save nothing: below 1 KiB, and where zstd makes them no smaller.
     pub fn pack(&self, bytes: &[u8]) -> Option<Packed> {
-        if bytes.len() < COMPRESSED_FROM_BYTES {
-            return None;
-        }
-        let dictionary = self
-            .0
-            .newest()
-            .filter(|_| bytes.len() <= DICTIONARY_UP_TO_BYTES);
-        let frame = compress(bytes, dictionary)?;
-        if frame.len() >= bytes.len() {
-            return None;
-        }
+        let (frame, dictionary) = smaller(bytes, &self.0)?;
         // What cannot be had back is not given away; from then on it cannot fail, for nothing changes any more.
         let same = decompress(&frame, bytes.len(), dictionary)? == bytes;
         same.then(|| Packed {

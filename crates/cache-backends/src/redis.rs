@@ -45,6 +45,7 @@ use self::keeping::{KEEPERS, Keeper};
 use self::queue::{Admission, Bounds, WriteQueue};
 use self::recent::RecentWrites;
 pub(crate) use self::statistics::Counters;
+use crate::beside::beside_large;
 use crate::{CacheStore, Operation, Persist, StoreError, StoreKey, Usage, Written};
 
 pub use self::options::{
@@ -55,9 +56,6 @@ pub use self::statistics::RedisStats;
 
 /// How often [`CacheStore::usage`] is brought up to date.
 const USAGE_INTERVAL: Duration = Duration::from_secs(15);
-
-/// Entries of at least this many bytes are unpacked and packed beside the threads that serve requests.
-const LARGE_BYTES: usize = 256 << 10;
 
 /// Values in Redis. Clones share connections and queue; when the last one is dropped, what still waits is lost (see
 /// [`RedisStore::flush`]).
@@ -334,17 +332,6 @@ pub(crate) fn random_token() -> String {
 #[derive(Debug, thiserror::Error)]
 #[error("too many writes wait for redis")]
 struct QueueFull;
-
-/// Computes here, or, where it takes long, where waiting is nobody's harm; `None` when the runtime is shutting down.
-async fn beside_large<T: Send + 'static>(
-    bytes: usize,
-    compute: impl FnOnce() -> T + Send + 'static,
-) -> Option<T> {
-    if bytes < LARGE_BYTES {
-        return Some(compute());
-    }
-    tokio::task::spawn_blocking(compute).await.ok()
-}
 
 async fn sample_usage<V: Persist>(shared: Arc<Shared<V>>) {
     loop {

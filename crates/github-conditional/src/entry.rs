@@ -42,7 +42,7 @@ use confirmations::Confirmations;
 pub(crate) use representation::{BodyDigest, Derived, Representation, Sharing, storable_headers};
 use revocations::Revocations;
 pub(crate) use views::Absorbed;
-use views::{Difference, Views, prune_confirmations};
+use views::{Difference, Views};
 
 /// Fixed cost of an entry in memory, beside its representations and confirmations.
 const ENTRY_BYTES: usize = 512;
@@ -185,7 +185,7 @@ impl Entry {
                 confirmations.insert(received.fingerprint, Arc::new(confirmation));
             }
             views.prune(confirmations);
-            prune_confirmations(confirmations);
+            confirmations.prune();
         }
         absorbed
     }
@@ -214,7 +214,7 @@ impl Entry {
             confirmations.insert(fingerprint, Arc::clone(&confirmation));
         }
         views.prune(confirmations);
-        prune_confirmations(confirmations);
+        confirmations.prune();
         confirmation
     }
 
@@ -340,7 +340,7 @@ impl Pack for Entry {
         let plain = self.0.state.read().views.plain_bodies();
         for (digest, body) in plain {
             if let Some(packed) = body.packed(packing) {
-                self.0.state.write().views.keep(digest, &packed);
+                self.0.state.write().views.replace_plain(digest, &packed);
             }
         }
         self

@@ -170,17 +170,21 @@ impl TagHash {
         if self.rule == Rule::TextLiteral {
             self.hash.update(b"\"");
         }
-        let digest = self.hash.finalize();
-        let mut text = [0; 64];
-        for (pair, byte) in text.chunks_exact_mut(2).zip(digest) {
-            pair[0] = HEX[usize::from(byte >> 4)];
-            pair[1] = HEX[usize::from(byte & 15)];
-        }
+        let text = digits(&self.hash.finalize().into());
         EntityTag::strong(text).expect("hex digits are allowed in an entity tag")
     }
 }
 
-const HEX: &[u8; 16] = b"0123456789abcdef";
+/// A hash as GitHub's tags have it: in hexadecimal, without capitals.
+pub(crate) fn digits(hash: &[u8; 32]) -> [u8; 64] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [0; 64];
+    let (pairs, _) = text.as_chunks_mut::<2>();
+    for (pair, byte) in pairs.iter_mut().zip(hash) {
+        *pair = [byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)]);
+    }
+    text
+}
 
 #[cfg(test)]
 mod tests;

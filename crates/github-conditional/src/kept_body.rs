@@ -1,10 +1,11 @@
 //! A body as it is kept in memory: as it came, or packed.
 
+#[cfg(feature = "packed")]
+use std::sync::Arc;
+
 use bytes::Bytes;
 #[cfg(feature = "packed")]
 use cache_backends::{Packed, Packing};
-#[cfg(feature = "packed")]
-use std::sync::Arc;
 
 /// A stored body. Clones share it.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use cache_backends::{
@@ -361,11 +361,14 @@ pub(crate) fn fingerprint_key(cache: &CacheConfig, redis: &RedisConfig) -> Optio
     Some(FingerprintKey::new(parts.join("\0").as_bytes()))
 }
 
+/// Made ready once, where a level of the store needs them.
 fn dictionaries() -> Result<Dictionaries, StoreProblem> {
-    let all = Entry::DICTIONARIES.iter();
-    all.map(|&(number, bytes)| Dictionary::new(number, bytes))
-        .collect::<Result<_, _>>()
-        .map_err(StoreProblem::Dictionary)
+    static READY: LazyLock<Result<Dictionaries, DictionaryError>> = LazyLock::new(|| {
+        let all = Entry::DICTIONARIES.iter();
+        all.map(|&(number, bytes)| Dictionary::new(number, bytes))
+            .collect()
+    });
+    READY.clone().map_err(StoreProblem::Dictionary)
 }
 
 /// The settings as the Redis store takes them.

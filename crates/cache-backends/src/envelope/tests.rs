@@ -1,6 +1,7 @@
 //! What is sealed is opened; what is damaged, unknown or forged is not.
 
 use super::*;
+use crate::frame::{COMPRESSED_FROM_BYTES, DICTIONARY_UP_TO_BYTES, compress};
 
 const SMALL_V1: &[u8] = include_bytes!("../../tests/fixtures/envelope-v1-plain.bin");
 /// `seal(&large(), &one())`.

@@ -15,7 +15,8 @@ use super::connection::{Commands, pause_before_attempt};
 use super::entry::{self, Found};
 use super::failure::Failure;
 use super::queue::Job;
-use super::{Shared, beside_large, random};
+use super::{Shared, random};
+use crate::beside::beside_large;
 use crate::{Persist, StoreKey};
 
 /// Stores `ARGV[2]` for `ARGV[3]` milliseconds if the entry still begins with the revision `ARGV[1]` (empty: if there

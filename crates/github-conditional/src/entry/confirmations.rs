@@ -10,6 +10,9 @@ use smallvec::SmallVec;
 use super::Confirmation;
 use crate::fingerprint::Fingerprint;
 
+/// Callers of one entry that are remembered; beyond it the longest unconfirmed are forgotten.
+const MAX_CONFIRMATIONS: usize = 4096;
+
 /// One confirmation for each caller, in the order of their fingerprints.
 #[derive(Debug, Default)]
 pub(super) struct Confirmations(SmallVec<[(Fingerprint, Arc<Confirmation>); 1]>);
@@ -54,6 +57,23 @@ impl Confirmations {
 
     pub(super) fn retain(&mut self, keep: impl Fn(&Fingerprint, &Arc<Confirmation>) -> bool) {
         self.0.retain(|(caller, known)| keep(caller, known));
+    }
+
+    /// Forgets the longest unconfirmed callers when there are too many of them.
+    pub(super) fn prune(&mut self) {
+        if self.len() <= MAX_CONFIRMATIONS {
+            return;
+        }
+        // An eighth at a time, so that a stream of new callers does not sort the list for each of them.
+        // The fingerprint decides between equal times, so that a burst of newcomers is not forgotten as a whole.
+        let order = |caller: &Fingerprint, known: &Confirmation| (known.validated_at(), *caller);
+        let mut all: Vec<_> = self
+            .iter()
+            .map(|(caller, known)| order(caller, known))
+            .collect();
+        let (_, first_kept, _) = all.select_nth_unstable(MAX_CONFIRMATIONS / 8);
+        let first_kept = *first_kept;
+        self.retain(|caller, known| order(caller, known) >= first_kept);
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Fingerprint, &Arc<Confirmation>)> {

@@ -4,8 +4,9 @@
 
 use github_headers::EntityTag;
 
+use crate::formula::digits;
+
 const HASH_BYTES: usize = 32;
-const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// A tag, or that there is none.
 #[derive(Clone, Debug)]
@@ -66,15 +67,6 @@ fn value(digit: u8) -> Option<u8> {
         b'a'..=b'f' => Some(digit - b'a' + 10),
         _ => None,
     }
-}
-
-fn digits(hash: &[u8; HASH_BYTES]) -> [u8; 2 * HASH_BYTES] {
-    let mut text = [0; 2 * HASH_BYTES];
-    let (pairs, _) = text.as_chunks_mut::<2>();
-    for (pair, byte) in pairs.iter_mut().zip(hash) {
-        *pair = [byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)]);
-    }
-    text
 }
 
 #[cfg(test)]

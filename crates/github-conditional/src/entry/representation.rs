@@ -191,7 +191,7 @@ impl Representation {
 
     /// The same with its body kept otherwise.
     #[cfg(feature = "packed")]
-    pub(super) fn keeping(&self, body: KeptBody) -> Arc<Self> {
+    pub(super) fn with_body(&self, body: KeptBody) -> Arc<Self> {
         Arc::new(Self {
             body,
             ..self.clone()

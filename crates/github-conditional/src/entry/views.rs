@@ -25,8 +25,6 @@ use crate::fingerprint::CredentialClass;
 use crate::kept_body::KeptBody;
 use crate::wire::{from_nanos, to_nanos};
 
-/// Callers of one entry that are remembered; beyond it the longest unconfirmed are forgotten.
-const MAX_CONFIRMATIONS: usize = 4096;
 /// Views of one entry that are kept; beyond it the longest unused are dropped.
 const MAX_VIEWS: usize = 1024;
 /// Bytes that the bodies of one entry may hold together; beyond it the longest unused views are dropped.
@@ -126,12 +124,17 @@ impl View {
         }
     }
 
+    fn bodies(&self) -> impl Iterator<Item = &Arc<Representation>> {
+        std::iter::once(&self.head).chain(&self.previous)
+    }
+
+    fn bodies_mut(&mut self) -> impl Iterator<Item = &mut Arc<Representation>> {
+        std::iter::once(&mut self.head).chain(&mut self.previous)
+    }
+
     /// The kept body with this digest.
     pub(crate) fn holding(&self, digest: BodyDigest) -> Option<&Arc<Representation>> {
-        let previous = self.previous.iter();
-        std::iter::once(&self.head)
-            .chain(previous)
-            .find(|body| body.digest() == digest)
+        self.bodies().find(|body| body.digest() == digest)
     }
 
     /// Keeps a body that arrives after a newer one, unless something newer than it is kept beside the head already:
@@ -400,11 +403,9 @@ impl Views {
 
     /// Puts a body under new headers in place of the same body under old ones.
     pub(super) fn replace(&mut self, fresh: &Arc<Representation>) {
-        for view in &mut self.views {
-            for body in std::iter::once(&mut view.head).chain(&mut view.previous) {
-                if body.digest() == fresh.digest() {
-                    *body = Arc::clone(fresh);
-                }
+        for body in self.views.iter_mut().flat_map(View::bodies_mut) {
+            if body.digest() == fresh.digest() {
+                *body = Arc::clone(fresh);
             }
         }
     }
@@ -412,24 +413,19 @@ impl Views {
     /// The bodies that are kept as they came.
     #[cfg(feature = "packed")]
     pub(super) fn plain_bodies(&self) -> HashMap<BodyDigest, KeptBody> {
-        let bodies = self.views.iter().flat_map(|view| {
-            let previous = view.previous.iter();
-            std::iter::once(&view.head).chain(previous)
-        });
+        let bodies = self.views.iter().flat_map(View::bodies);
         let plain = bodies.filter(|body| !body.body().is_packed());
         plain
             .map(|body| (body.digest(), body.body().clone()))
             .collect()
     }
 
-    /// Keeps a packed body in place of the same one as it came, wherever that is.
+    /// Puts a packed body in place of the same one as it came, under whatever headers that is.
     #[cfg(feature = "packed")]
-    pub(super) fn keep(&mut self, digest: BodyDigest, packed: &KeptBody) {
-        for view in &mut self.views {
-            for body in std::iter::once(&mut view.head).chain(&mut view.previous) {
-                if body.digest() == digest && !body.body().is_packed() {
-                    *body = body.keeping(packed.clone());
-                }
+    pub(super) fn replace_plain(&mut self, digest: BodyDigest, packed: &KeptBody) {
+        for body in self.views.iter_mut().flat_map(View::bodies_mut) {
+            if body.digest() == digest && !body.body().is_packed() {
+                *body = body.with_body(packed.clone());
             }
         }
     }
@@ -511,21 +507,5 @@ impl Views {
             .iter()
             .map(|body| body.body().len())
             .sum()
-    }
-}
-
-/// Forgets the longest unconfirmed callers when there are too many of them.
-pub(super) fn prune_confirmations(confirmations: &mut Confirmations) {
-    if confirmations.len() > MAX_CONFIRMATIONS {
-        // An eighth at a time, so that a stream of new callers does not sort the map for each of them.
-        // The fingerprint decides between equal times, so that a burst of newcomers is not forgotten as a whole.
-        let mut order: Vec<_> = confirmations
-            .iter()
-            .map(|(fingerprint, known)| (known.validated_at(), *fingerprint))
-            .collect();
-        let (_, first_kept, _) = order.select_nth_unstable(MAX_CONFIRMATIONS / 8);
-        let first_kept = *first_kept;
-        confirmations
-            .retain(|fingerprint, known| (known.validated_at(), *fingerprint) >= first_kept);
     }
 }

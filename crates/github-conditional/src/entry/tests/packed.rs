@@ -100,3 +100,17 @@ async fn a_store_that_packs_holds_nothing_that_is_not_packed() {
     let usage = store.usage();
     assert!(usage.bytes < 4_000, "{usage:?}");
 }
+
+/// Large ones are packed beside the runtime's thread, of which there is one here.
+#[tokio::test]
+async fn a_large_body_is_packed_when_the_store_has_it() {
+    let store = MemoryStore::default().packing(Packing::default());
+    let key = StoreKey::new([8; 32]);
+    let text = "a large one ".repeat(100_000);
+    let large = entry();
+    large.absorb(received(1, &text, 1));
+    store.merge(&key, large).await.unwrap();
+    let stored = store.load(&key).await.unwrap().unwrap();
+    assert!(is_packed(&stored, 1));
+    assert_eq!(shown(&stored, 1), Some(text));
+}
