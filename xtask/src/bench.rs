@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: builds the benches in release and runs them one after the other; then the report is written.
+//! `cargo xtask bench`: builds the mirror as it is shipped and the benches, and runs them one after the other; then the
+//! report is written.
 //!
 //! `--report` only writes `docs/benchmarks` anew from the results of the last runs; `--check` only compares these results
 //! with what is to be reached, and fails when something falls short.
@@ -25,9 +26,9 @@ pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<(), Stri
     let chosen = chosen(&known, names)?;
     let redis = tools::redis_programs()?;
     tools::install_rivals();
-    let mut build = cargo(&["build", "--quiet", "--release", "--package", MIRROR]);
+    let mut build = cargo(&["build", "--quiet", "--profile", "dist", "--package", MIRROR]);
     process::run(build.current_dir(&workspace.root).args(locked()))?;
-    let mirror = workspace.target.join("release").join(MIRROR);
+    let mirror = workspace.target.join("dist").join(MIRROR);
     for name in chosen {
         println!("\n==> {name}");
         let mut command = cargo(&["bench", "--quiet", "--package", PACKAGE, "--bench", name]);

@@ -251,7 +251,8 @@ impl<N, F> Shared<N, F> {
     where
         F: CacheStore<V>,
     {
-        let merge = self.far.merge(key, value);
+        // Boxed, here and below: a client of the network is large, and what wraps it makes room for it several times.
+        let merge = Box::pin(self.far.merge(key, value));
         let merge = within(Operation::Merge, self.options.write_timeout, merge);
         self.far_counters.written(merge).await
     }
@@ -275,7 +276,7 @@ where
         let far = within(
             Operation::Load,
             shared.options.read_timeout,
-            shared.far.load(key),
+            Box::pin(shared.far.load(key)),
         );
         let Some(found) = shared.far_counters.loaded(far).await else {
             return Ok(None);
@@ -315,10 +316,11 @@ where
         let limit = shared.options.write_timeout;
         let near = shared.near_counters.written(shared.near.remove(key)).await;
         shared.removals.fetch_add(1, Ordering::SeqCst);
-        let far = within(Operation::Remove, limit, async {
+        let far = Box::pin(async {
             let _all = self.all_behind().await;
             shared.far.remove(key).await
         });
+        let far = within(Operation::Remove, limit, far);
         let far = shared.far_counters.written(far).await;
         // What came from far to near meanwhile.
         shared.removals.fetch_add(1, Ordering::SeqCst);

@@ -17,6 +17,11 @@ use tokio::sync::Notify;
 /// Locks are spread so that unrelated requests do not meet.
 const SHARDS: usize = 32;
 
+/// How many of those who wait are woken at a time, with a turn of the runtime in between: a crowd that was woken at once
+/// would stand between the runtime and whatever else it has to do; above all the next request for the same resource,
+/// whose call should be on its way while the answers to this one are still being written.
+const WOKEN_AT_A_TIME: usize = 4;
+
 /// All flights under way. Keys must hash uniformly.
 #[derive(Debug)]
 pub(crate) struct Flights<K, T> {
@@ -32,7 +37,7 @@ struct Shard<K, T> {
 #[derive(Debug)]
 struct Flight<T> {
     state: Mutex<State<T>>,
-    changed: Notify,
+    changed: Arc<Notify>,
 }
 
 #[derive(Debug)]
@@ -88,7 +93,7 @@ impl<K: Hash + Eq + Copy, T: Clone> Flights<K, T> {
             Entry::Vacant(slot) => {
                 let flight = Arc::new(Flight {
                     state: Mutex::new(State::Aloft),
-                    changed: Notify::new(),
+                    changed: Arc::default(),
                 });
                 slot.insert(Arc::clone(&flight));
                 Seat::Leader(Lead {
@@ -149,8 +154,41 @@ impl<K: Hash + Eq, T> Lead<K, T> {
     /// Gives `value` to all who wait and to all who board until this is dropped.
     pub(crate) fn land(&self, value: T) {
         *self.flight.state.lock() = State::Landed(value);
+        let crowd = Arc::strong_count(&self.flight).saturating_sub(2);
+        wake_in_turn(&self.flight.changed, crowd);
+    }
+
+    /// The same with a value that does not wait, such as a body of which the beginning may pass.
+    pub(crate) fn land_passing(&self, value: T) {
+        *self.flight.state.lock() = State::Landed(value);
         self.flight.changed.notify_waiters();
     }
+}
+
+/// Wakes so many: the first of them now, the others by a task, so that nobody depends on who was woken before being
+/// polled, and all of them at the latest when that task ends, however it ends.
+fn wake_in_turn(changed: &Arc<Notify>, crowd: usize) {
+    struct All(Arc<Notify>);
+    impl Drop for All {
+        fn drop(&mut self) {
+            self.0.notify_waiters();
+        }
+    }
+    let all = All(Arc::clone(changed));
+    if crowd <= WOKEN_AT_A_TIME {
+        return;
+    }
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+        return;
+    };
+    let some = |all: &All| (0..WOKEN_AT_A_TIME).for_each(|_| all.0.notify_one());
+    some(&all);
+    runtime.spawn(async move {
+        for _ in 1..crowd.div_ceil(WOKEN_AT_A_TIME) {
+            tokio::task::yield_now().await;
+            some(&all);
+        }
+    });
 }
 
 impl<K: Hash + Eq, T> Drop for Lead<K, T> {
@@ -165,6 +203,7 @@ impl<K: Hash + Eq, T> Drop for Lead<K, T> {
         if matches!(*state, State::Aloft) {
             *state = State::Abandoned;
             drop(state);
+            // They board again, and all but one of them wait again.
             self.flight.changed.notify_waiters();
         }
     }
@@ -242,6 +281,86 @@ mod tests {
         let second = follow(&flights, 1);
         successor.land(7);
         assert_eq!(second.landing().await, Landing::Landed(7));
+    }
+
+    /// Many more than are woken at a time, on several threads; some go away, and some leaders do.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn a_crowd_is_woken_to_the_last() {
+        for round in 0..100_usize {
+            let flights = Flights::new();
+            let leader = lead(&flights, 1);
+            let crowd: Vec<_> = (0..64)
+                .map(|_| {
+                    let waiting = follow(&flights, 1);
+                    tokio::spawn(async move { waiting.landing().await })
+                })
+                .collect();
+            for follower in crowd.iter().skip(round % 7).step_by(5) {
+                follower.abort();
+            }
+            match round % 3 {
+                0 => leader.land(42),
+                1 => leader.land_passing(42),
+                _ => {}
+            }
+            drop(leader);
+            for follower in crowd {
+                match follower.await {
+                    Ok(Landing::Landed(value)) => assert_eq!((value, round % 3 < 2), (42, true)),
+                    Ok(Landing::Abandoned) => assert_eq!(round % 3, 2),
+                    Err(error) => assert!(error.is_cancelled()),
+                }
+            }
+        }
+    }
+
+    /// Somebody who was woken and is not polled keeps nobody else waiting.
+    #[tokio::test]
+    async fn nobody_depends_on_others_being_polled() {
+        let flights = Flights::new();
+        let leader = lead(&flights, 1);
+        let mut crowd: Vec<_> = (0..20)
+            .map(|_| {
+                let waiting = follow(&flights, 1);
+                Box::pin(async move { waiting.landing().await })
+            })
+            .collect();
+        for follower in &mut crowd {
+            assert!(futures_util::poll!(follower.as_mut()).is_pending());
+        }
+        leader.land(42);
+        drop(leader);
+        let last = crowd.pop().unwrap();
+        assert_eq!(last.await, Landing::Landed(42));
+    }
+
+    /// Where there is no runtime to take turns with, all are woken at once.
+    #[test]
+    fn a_landing_outside_a_runtime_wakes_all() {
+        let flights = Flights::new();
+        let leader = lead(&flights, 1);
+        let waiting: Vec<_> = (0..20).map(|_| follow(&flights, 1)).collect();
+        let mut crowd: Vec<_> = waiting.iter().map(|one| Box::pin(one.landing())).collect();
+        let (wakes, waker) = counted();
+        let mut context = std::task::Context::from_waker(&waker);
+        for follower in &mut crowd {
+            assert!(follower.as_mut().poll(&mut context).is_pending());
+        }
+        leader.land(42);
+        assert_eq!(wakes.0.load(Ordering::Relaxed), 20);
+    }
+
+    struct Wakes(AtomicU64);
+
+    impl std::task::Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn counted() -> (Arc<Wakes>, std::task::Waker) {
+        let wakes = Arc::new(Wakes(AtomicU64::new(0)));
+        (Arc::clone(&wakes), wakes.into())
     }
 
     #[test]

@@ -15,7 +15,7 @@ use tower_service::Service;
 
 use crate::body::ConditionalBody;
 use crate::clock::{Clock, SharedClock, SystemClock};
-use crate::engine::read::{self, Answered};
+use crate::engine::read::{self, Answered, Answering};
 use crate::engine::{Engine, Inspect, Marker};
 use crate::entry::Entry;
 use crate::error::Error;
@@ -189,6 +189,7 @@ impl<S, St> Layer<S> for ConditionalLayer<St> {
 
 /// An HTTP client whose GETs are conditional requests.
 ///
+/// A call finds out at once who asks for what; the future is what may have to wait.
 /// Each response has a [`Report`](crate::Report) among its extensions that says how it was made.
 ///
 /// # Cancel safety
@@ -236,13 +237,7 @@ impl<S: fmt::Debug, St> fmt::Debug for Conditional<S, St> {
 }
 
 /// The future of a response of [`Conditional`] or of a [`Cache`](crate::rfc9111::Cache).
-pub struct ResponseFuture<B>(Pin<Box<dyn Future<Output = Answered<B>> + Send>>);
-
-impl<B> ResponseFuture<B> {
-    pub(crate) fn new(answer: impl Future<Output = Answered<B>> + Send + 'static) -> Self {
-        Self(Box::pin(answer))
-    }
-}
+pub struct ResponseFuture<B>(pub(crate) Answering<'static, B>);
 
 impl<B> Future for ResponseFuture<B> {
     type Output = Answered<B>;
@@ -276,6 +271,6 @@ where
 
     fn call(&mut self, request: Request<ReqB>) -> ResponseFuture<ResB> {
         let engine = Arc::clone(&self.engine);
-        ResponseFuture::new(read::answer(engine, self.inner.clone(), request))
+        ResponseFuture(read::answer(engine, self.inner.clone(), request))
     }
 }

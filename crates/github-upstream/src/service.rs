@@ -127,8 +127,7 @@ impl Service<Request<RequestBody>> for Upstream {
     }
 
     fn call(&mut self, request: Request<RequestBody>) -> ResponseFuture {
-        let parts = Arc::clone(&self.0);
-        ResponseFuture(Box::pin(async move { parts.answer(request).await }))
+        ResponseFuture(Box::pin(Arc::clone(&self.0).answer(request)))
     }
 }
 
@@ -151,23 +150,30 @@ enum Decoding {
 }
 
 impl Parts {
-    async fn answer(
-        &self,
+    /// This future is made for every request, and the smaller it is the more of them fit into a processor's cache.
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an `async fn` keeps room for its arguments twice"
+    )]
+    fn answer(
+        self: Arc<Self>,
         mut request: Request<RequestBody>,
-    ) -> Result<Response<ResponseBody>, UpstreamError> {
-        let (mut asked, ask) = self.address(&mut request)?;
-        let permit = self.turn(ask).await?;
-        // Waiting for a turn is not GitHub's slowness.
-        asked.started = Instant::now();
-        match self.exchange(request, asked.started).await {
-            Ok(answer) => Ok(self.receive(answer, &asked, permit)),
-            Err(error) => {
-                self.observer.observe(&UpstreamEvent::Failed {
-                    caller: asked.caller,
-                    reason: error.reason(),
-                    latency: asked.started.elapsed(),
-                });
-                Err(error)
+    ) -> impl Future<Output = Result<Response<ResponseBody>, UpstreamError>> {
+        async move {
+            let (mut asked, ask) = self.address(&mut request)?;
+            let permit = self.turn(ask).await?;
+            // Waiting for a turn is not GitHub's slowness.
+            asked.started = Instant::now();
+            match self.exchange(request, asked.started).await {
+                Ok(answer) => Ok(self.receive(answer, &asked, permit)),
+                Err(error) => {
+                    self.observer.observe(&UpstreamEvent::Failed {
+                        caller: asked.caller,
+                        reason: error.reason(),
+                        latency: asked.started.elapsed(),
+                    });
+                    Err(error)
+                }
             }
         }
     }
@@ -261,53 +267,60 @@ impl Parts {
         Decoding::Ours
     }
 
-    async fn exchange(
+    /// As [`answer`](Self::answer), no `async fn`, which would keep room for the request; so is [`send`](Self::send), which
+    /// hands it to the client at once.
+    fn exchange(
         &self,
         mut request: Request<RequestBody>,
         started: Instant,
-    ) -> Result<Response<Incoming>, UpstreamError> {
+    ) -> impl Future<Output = Result<Response<Incoming>, UpstreamError>> {
         let spare = Spare::of(&request);
         let progress = request.body_mut().watch();
-        let error = match self.send(request, started, progress.as_deref()).await? {
-            Ok(answer) => return Ok(answer),
-            Err(error) => error,
-        };
-        match spare {
-            Some(spare) if Repeat::after(&error) == Repeat::Once => {
-                let reason = UpstreamError::from_client(error).reason();
-                self.observer.observe(&UpstreamEvent::Retried { reason });
-                // Under what is left of the same time-out.
-                self.send(spare.into_request(), started, None)
-                    .await?
-                    .map_err(UpstreamError::from_client)
+        let first = self.send(request, started, progress);
+        async move {
+            let error = match first.await? {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            match spare {
+                Some(spare) if Repeat::after(&error) == Repeat::Once => {
+                    let reason = UpstreamError::from_client(error).reason();
+                    self.observer.observe(&UpstreamEvent::Retried { reason });
+                    // Under what is left of the same time-out.
+                    Box::pin(self.send(spare.into_request(), started, None))
+                        .await?
+                        .map_err(UpstreamError::from_client)
+                }
+                _ => Err(UpstreamError::from_client(error)),
             }
-            _ => Err(UpstreamError::from_client(error)),
         }
     }
 
     /// One try. Outer error: time is up. Inner error: the exchange failed.
-    async fn send(
+    fn send(
         &self,
         request: Request<RequestBody>,
         started: Instant,
-        progress: Option<&Progress>,
-    ) -> Result<Result<Response<Incoming>, ClientError>, UpstreamError> {
+        progress: Option<Arc<Progress>>,
+    ) -> impl Future<Output = Result<Result<Response<Incoming>, ClientError>, UpstreamError>> {
         let limit = self.options.response_timeout;
         let mut answer = self.client.request(request);
-        let mut deadline = started + limit;
-        loop {
-            if let Ok(answered) = timeout_at(deadline, &mut answer).await {
-                return Ok(answered);
-            }
-            match progress {
-                // The upload went on meanwhile; GitHub has had no chance to answer yet.
-                Some(progress) if progress.last_step() + limit > deadline => {
-                    deadline = progress.last_step() + limit;
+        async move {
+            let mut deadline = started + limit;
+            loop {
+                if let Ok(answered) = timeout_at(deadline, &mut answer).await {
+                    return Ok(answered);
                 }
-                Some(progress) if progress.awaits_caller() => {
-                    return Err(UpstreamError::timeout(Reason::RequestBodyTimeout));
+                match progress.as_deref() {
+                    // The upload went on meanwhile; GitHub has had no chance to answer yet.
+                    Some(progress) if progress.last_step() + limit > deadline => {
+                        deadline = progress.last_step() + limit;
+                    }
+                    Some(progress) if progress.awaits_caller() => {
+                        return Err(UpstreamError::timeout(Reason::RequestBodyTimeout));
+                    }
+                    _ => return Err(UpstreamError::timeout(Reason::ResponseTimeout)),
                 }
-                _ => return Err(UpstreamError::timeout(Reason::ResponseTimeout)),
             }
         }
     }

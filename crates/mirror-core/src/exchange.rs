@@ -30,7 +30,7 @@ use crate::rewrite::{Base, Positions, Rewriter, Rewritten};
 use crate::spans;
 use crate::tally::{Answered, Variant};
 use crate::timed::UpstreamTime;
-use crate::users::{Desk, Visitor};
+use crate::users::{Denied, Desk, Visitor};
 
 mod sending;
 
@@ -62,34 +62,79 @@ impl Exchange {
         }
     }
 
-    pub(crate) async fn answer(self, request: Request<Incoming>) -> Response<MirrorBody> {
-        let admission = admit(
-            request.method(),
-            request.version(),
-            request.uri(),
-            request.headers(),
-        );
-        match admission {
-            Admission::Local(Local::Administration) => match self.shared.admin_place {
-                AdminPlace::Everywhere => admin::answer(&self.shared, request).await,
-                AdminPlace::OwnListener => Problem::NoSuchPage.answer(),
-            },
-            Admission::Local(Local::Webhook) => self.webhook(request).await,
-            Admission::Local(local) => self.local(local, request.method()),
-            Admission::Reject(rejection) => self.refused(&Problem::Rejected(rejection), &request),
-            Admission::Forward { .. } if self.carries_admin_token(request.headers()) => {
-                self.refused(&Problem::AdminToken, &request)
-            }
-            Admission::Forward { target, dialect } => {
-                let shared = &self.shared;
-                match Place::take(&shared.in_flight, shared.live.max_in_flight()) {
-                    None => self.refused(&Problem::Overloaded, &request),
-                    Some(place) => {
-                        let answer = self.admitted(request, target, dialect).await;
-                        answer.map(|body| body.holding(place))
-                    }
+    /// Serves one request. This future is made for every one, so what few of them wait for is boxed.
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an `async fn` keeps room for its arguments twice"
+    )]
+    pub(crate) fn answer(
+        self,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Response<MirrorBody>> + Send {
+        async move {
+            let admission = admit(
+                request.method(),
+                request.version(),
+                request.uri(),
+                request.headers(),
+            );
+            let (target, dialect) = match admission {
+                Admission::Local(Local::Administration) => {
+                    return match self.shared.admin_place {
+                        AdminPlace::Everywhere => {
+                            Box::pin(admin::answer(&self.shared, request)).await
+                        }
+                        AdminPlace::OwnListener => Problem::NoSuchPage.answer(),
+                    };
                 }
-            }
+                Admission::Local(Local::Webhook) => return Box::pin(self.webhook(request)).await,
+                Admission::Local(local) => return self.local(local, request.method()),
+                Admission::Reject(rejection) => {
+                    return self.refused(&Problem::Rejected(rejection), &request);
+                }
+                Admission::Forward { .. } if self.carries_admin_token(request.headers()) => {
+                    return self.refused(&Problem::AdminToken, &request);
+                }
+                Admission::Forward { target, dialect } => (target, dialect),
+            };
+            let shared = &*self.shared;
+            let Some(place) = Place::take(&shared.in_flight, shared.live.max_in_flight()) else {
+                return self.refused(&Problem::Overloaded, &request);
+            };
+            let upstream_time = UpstreamTime::default();
+            let visitor = match self.admit(&upstream_time, request.headers()).await {
+                Ok(visitor) => visitor,
+                Err(denied) => {
+                    let answer = self.denied(&denied, &request);
+                    return answer.map(|body| body.holding(place));
+                }
+            };
+            let asked = Asked {
+                method: request.method().clone(),
+                target,
+                upstream_time,
+                traceparent: match shared.traces.get() {
+                    Some(_) => request.headers().get(TRACEPARENT).cloned(),
+                    None => None,
+                },
+                visitor,
+            };
+            let (request, base) = self.addressed(request, &asked, dialect);
+            let answer = match self.send(request).await {
+                Ok(answer)
+                    if worth_a_look(asked.target.path(), answer.status(), answer.headers()) =>
+                {
+                    Box::pin(self.graphql(answer, &asked)).await
+                }
+                Ok(answer) => self.made_ours(answer, &asked, &base),
+                Err(Unsent::Failed(error)) => self.unreachable(&error, &asked),
+                Err(Unsent::NoCredential) => {
+                    let upstream = &shared.upstream;
+                    let problem = Problem::NoCredential { upstream };
+                    self.refused_target(&problem, &asked.method, asked.target.path())
+                }
+            };
+            answer.map(|body| body.holding(place))
         }
     }
 
@@ -183,55 +228,39 @@ impl Exchange {
         }
     }
 
-    /// Serves a request, if its user may be served.
-    async fn admitted(
-        self,
-        request: Request<Incoming>,
-        target: PathAndQuery,
-        dialect: Dialect,
-    ) -> Response<MirrorBody> {
+    /// Whether its user may be served.
+    async fn admit(
+        &self,
+        upstream_time: &UpstreamTime,
+        headers: &HeaderMap,
+    ) -> Result<Visitor, Denied> {
         let shared = &*self.shared;
-        let upstream_time = UpstreamTime::default();
         let desk = Desk {
             engine: &shared.engine,
             inspect: &*shared.inspect,
             ledger: &shared.ledger,
-            time: &upstream_time,
+            time: upstream_time,
             now: self.at,
         };
-        match shared.users.admit(desk, request.headers()).await {
-            Ok(visitor) => {
-                let asked = Asked {
-                    method: request.method().clone(),
-                    target,
-                    upstream_time,
-                    traceparent: match shared.traces.get() {
-                        Some(_) => request.headers().get(TRACEPARENT).cloned(),
-                        None => None,
-                    },
-                    visitor,
-                };
-                self.forward(request, asked, dialect).await
-            }
-            Err(denied) => {
-                let upstream = &shared.upstream;
-                let denied = &denied;
-                let mut answer = self.refused(&Problem::Denied { upstream, denied }, &request);
-                if let Some(report) = denied.report() {
-                    tell(report, answer.headers_mut());
-                }
-                answer
-            }
-        }
+        shared.users.admit(desk, headers).await
     }
 
-    /// Sends a request through the engine, and makes the answer the mirror's own.
-    async fn forward(
-        self,
+    fn denied(&self, denied: &Denied, request: &Request<Incoming>) -> Response<MirrorBody> {
+        let upstream = &self.shared.upstream;
+        let mut answer = self.refused(&Problem::Denied { upstream, denied }, request);
+        if let Some(report) = denied.report() {
+            tell(report, answer.headers_mut());
+        }
+        answer
+    }
+
+    /// The request as it goes to the engine, and what urls in its answer will begin with.
+    fn addressed(
+        &self,
         request: Request<Incoming>,
-        asked: Asked,
+        asked: &Asked,
         dialect: Dialect,
-    ) -> Response<MirrorBody> {
+    ) -> (Request<RequestBody>, Base) {
         let shared = &*self.shared;
         let (mut parts, body) = request.into_parts();
         let (target, base) = match shared.default_policy {
@@ -264,19 +293,7 @@ impl Exchange {
         if let Some(policy) = shared.routing.policy(&parts.method, asked.target.path()) {
             parts.extensions.insert(policy);
         }
-        let request = Request::from_parts(parts, RequestBody::from(body));
-        match self.send(request).await {
-            Ok(answer) if worth_a_look(asked.target.path(), answer.status(), answer.headers()) => {
-                self.graphql(answer, &asked).await
-            }
-            Ok(answer) => self.made_ours(answer, &asked, &base),
-            Err(Unsent::Failed(error)) => self.unreachable(&error, &asked),
-            Err(Unsent::NoCredential) => {
-                let upstream = &shared.upstream;
-                let problem = Problem::NoCredential { upstream };
-                self.refused_target(&problem, &asked.method, asked.target.path())
-            }
-        }
+        (Request::from_parts(parts, RequestBody::from(body)), base)
     }
 
     fn made_ours(

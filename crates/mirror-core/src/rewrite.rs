@@ -76,7 +76,7 @@ impl Origins {
         if dialect == Dialect::Dotcom && names_github(GITHUB) {
             return Base::Unchanged;
         }
-        Base::Url(format!("{}://{host}{}", self.scheme, dialect.prefix()))
+        Base::Url([self.scheme, "://", host, dialect.prefix()].concat())
     }
 
     /// Rewrites `Link` and `Location`, wherever in them an origin stands.

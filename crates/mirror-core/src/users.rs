@@ -203,7 +203,9 @@ impl Users {
         let known = match known {
             Some(known) => known,
             None => {
-                let (known, lasts) = self.ask(&rules, desk, fingerprint, credential).await?;
+                // Boxed, because it happens once in a while, and every request waits for this.
+                let asked = Box::pin(self.ask(&rules, desk, fingerprint, credential));
+                let (known, lasts) = asked.await?;
                 let mut memory = self.known.lock();
                 memory.keep(fingerprint, known.clone(), now() + lasts);
                 known

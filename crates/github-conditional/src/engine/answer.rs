@@ -168,9 +168,6 @@ impl Client<'_> {
             headers.remove(name);
         }
         let tag = stored.tag();
-        if let Some(tag) = &tag {
-            headers.insert(ETAG, tag.to_header_value());
-        }
         let mut answer = match self
             .conditions
             .transfer(tag.as_ref(), representation.last_modified())
@@ -195,6 +192,10 @@ impl Client<'_> {
                 answer(representation.status(), headers, body)
             }
         };
+        if let Some(tag) = &tag {
+            // The caller's own, whatever was stored with the body.
+            answer.headers_mut().insert(ETAG, tag.to_header_value());
+        }
         answer.extensions_mut().insert(report);
         answer
     }

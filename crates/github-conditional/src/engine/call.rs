@@ -95,78 +95,90 @@ impl<'a, S, St> Call<'a, S, St> {
 
 impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
     /// Asks GitHub, and lands the result for all who wait.
-    pub(crate) async fn run<ReqB, ResB>(mut self, entry: Option<Entry>) -> Led<ResB>
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an `async fn` keeps room for its arguments twice"
+    )]
+    pub(crate) fn run<ReqB, ResB>(mut self, entry: Option<Entry>) -> impl Future<Output = Led<ResB>>
     where
         S: HttpService<ReqB, Body = ResB>,
         ReqB: SentBody,
         ResB: ReceivedBody,
     {
-        let entry = self.wait_for_first_fetch(entry).await;
-        let requested_at = self.engine.now();
-        let sent = self.prepare(entry, requested_at);
-        let upstream = Request::from_parts(self.take_parts(), ReqB::default());
-        let response = match send(&mut self.inner, upstream).await {
-            Ok(response) => response,
-            Err(failure) => return self.failed(&sent, failure),
-        };
-        let (parts, body) = response.into_parts();
-        let head = Head {
-            status: parts.status,
-            headers: parts.headers,
-        };
-        self.engine.marks.learn(sent.uri.path(), &head.headers);
-        let negative = matches!(self.request.policy, RoutePolicy::Negative(_));
-        let looked_at = worth_a_look(head.status) || (negative && is_absence(head.status));
-        let (content, refusal) = if looked_at {
-            // Boxed, as below: few answers are read before they are passed on.
-            let whole = Box::pin(read_whole(body, self.engine.options.body_idle_timeout));
-            match whole.await {
-                Ok(body) => {
-                    let refusal = classify(head.status, &head.headers, &body);
-                    (Content::Here(body), refusal)
-                }
+        async move {
+            let entry = self.wait_for_first_fetch(entry).await;
+            let requested_at = self.engine.now();
+            let mut sent = self.prepare(entry, requested_at);
+            let upstream = Request::from_parts(self.take_parts(), ReqB::default());
+            let response = match send(&mut self.inner, upstream).await {
+                Ok(response) => response,
                 Err(failure) => return self.failed(&sent, failure),
-            }
-        } else {
-            (Content::Arriving(body), Refusal::Other)
-        };
-        if negative && !is_absence(head.status) && !head.status.is_server_error() {
-            let key = self.request.absence_key();
-            self.engine.absences.forget(&key);
-        }
-        let limit = self.engine.options.max_cacheable_body_bytes as u64;
-        let tag = sent.tag.as_ref();
-        match judge(sent.ask, tag, head.status, &head.headers, refusal, limit) {
-            Verdict::Refresh(kind) => self.refresh(kind, sent, head.headers, requested_at).await,
-            Verdict::EmptyList => Box::pin(self.empty_list(sent, head.headers, requested_at)).await,
-            Verdict::ClientConfirmed => self.client_confirmed(head, content),
-            Verdict::Trouble(trouble) => {
-                if let Some(stale) = self.stale(sent.entry.as_ref(), trouble, Some(head.status)) {
-                    return self.land(stale);
+            };
+            let (parts, body) = response.into_parts();
+            let head = Head {
+                status: parts.status,
+                headers: parts.headers,
+            };
+            self.engine.marks.learn(sent.uri.path(), &head.headers);
+            let negative = matches!(self.request.policy, RoutePolicy::Negative(_));
+            let looked_at = worth_a_look(head.status) || (negative && is_absence(head.status));
+            let (content, refusal) = if looked_at {
+                // Boxed, as below: few answers are read before they are passed on.
+                let whole = Box::pin(read_whole(body, self.engine.options.body_idle_timeout));
+                match whole.await {
+                    Ok(body) => {
+                        let refusal = classify(head.status, &head.headers, &body);
+                        (Content::Here(body), refusal)
+                    }
+                    Err(failure) => return self.failed(&sent, failure),
                 }
-                if head.status == StatusCode::NOT_MODIFIED {
-                    // It confirms nothing that is here; passed on it would tell the client something untrue.
-                    forget(&self.engine, self.request, &sent, requested_at).await;
-                    let upstream_status = Some(head.status);
-                    return self.land(Landed::Failed {
-                        trouble,
-                        upstream_status,
-                        failure: None,
-                    });
-                }
-                self.deliver(sent, Outcome::Refused(trouble), head, content, requested_at)
+            } else {
+                (Content::Arriving(body), Refusal::Other)
+            };
+            if negative && !is_absence(head.status) && !head.status.is_server_error() {
+                let key = self.request.absence_key();
+                self.engine.absences.forget(&key);
             }
-            Verdict::RightsEnded => {
-                forget(&self.engine, self.request, &sent, requested_at).await;
-                if negative && let Content::Here(body) = &content {
-                    self.note_absence(&head, body, requested_at);
+            let limit = self.engine.options.max_cacheable_body_bytes as u64;
+            let tag = sent.tag.as_ref();
+            match judge(sent.ask, tag, head.status, &head.headers, refusal, limit) {
+                Verdict::Refresh(kind) => {
+                    let stored = self.refresh(&mut sent, &head.headers, requested_at).await;
+                    self.land_confirmed(kind, stored, head.headers)
                 }
-                let outcome = delivered(changed(sent.ask), Storing::Status);
-                self.deliver(sent, outcome, head, content, requested_at)
-            }
-            Verdict::Deliver(storing) => {
-                let outcome = delivered(changed(sent.ask), storing);
-                self.deliver(sent, outcome, head, content, requested_at)
+                Verdict::EmptyList => {
+                    Box::pin(self.empty_list(sent, head.headers, requested_at)).await
+                }
+                Verdict::ClientConfirmed => self.client_confirmed(head, content),
+                Verdict::Trouble(trouble) => {
+                    if let Some(stale) = self.stale(sent.entry.as_ref(), trouble, Some(head.status))
+                    {
+                        return self.land(stale);
+                    }
+                    if head.status == StatusCode::NOT_MODIFIED {
+                        // It confirms nothing that is here; passed on it would tell the client something untrue.
+                        Box::pin(forget(&self.engine, self.request, &sent, requested_at)).await;
+                        let upstream_status = Some(head.status);
+                        return self.land(Landed::Failed {
+                            trouble,
+                            upstream_status,
+                            failure: None,
+                        });
+                    }
+                    self.deliver(sent, Outcome::Refused(trouble), head, content, requested_at)
+                }
+                Verdict::RightsEnded => {
+                    Box::pin(forget(&self.engine, self.request, &sent, requested_at)).await;
+                    if negative && let Content::Here(body) = &content {
+                        self.note_absence(&head, body, requested_at);
+                    }
+                    let outcome = delivered(changed(sent.ask), Storing::Status);
+                    self.deliver(sent, outcome, head, content, requested_at)
+                }
+                Verdict::Deliver(storing) => {
+                    let outcome = delivered(changed(sent.ask), storing);
+                    self.deliver(sent, outcome, head, content, requested_at)
+                }
             }
         }
     }

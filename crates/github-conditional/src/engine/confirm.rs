@@ -18,21 +18,30 @@ use crate::policy::freshness::fresh_until;
 use crate::policy::pagination::{LastPage, Look, next_look, with_last, with_successor};
 use crate::wrapped::{HttpService, ReceivedBody, SentBody};
 
+/// Whether what is stored has to be handed to the store again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum EntryIs {
+    Unchanged,
+    Changed,
+}
+
 impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
     /// A 304 to our tag: the candidate body is confirmed to this caller.
+    ///
+    /// What is at hand is borrowed: this is the way of almost every hit, and what it owned would be moved once more.
+    /// Nothing of the call changes; it is borrowed for itself because the client in it need not be `Sync`.
     pub(super) async fn refresh<ReqB, ResB>(
-        self,
-        kind: ValidatorKind,
-        sent: Sent,
-        headers: HeaderMap,
+        &mut self,
+        sent: &mut Sent,
+        headers: &HeaderMap,
         requested_at: SystemTime,
-    ) -> Led<ResB>
+    ) -> Stored
     where
         S: HttpService<ReqB, Body = ResB>,
         ReqB: SentBody,
         ResB: ReceivedBody,
     {
-        let (Some(candidate), Some(entry)) = (sent.candidate, sent.entry) else {
+        let (Some(candidate), Some(entry)) = (sent.candidate.take(), &sent.entry) else {
             unreachable!("only a stored body is asked about by its tag or date");
         };
         let request = self.request;
@@ -40,71 +49,92 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
         let until = fresh_until(
             request.policy.freshness(),
             &sent.uri,
-            &headers,
+            headers,
             representation.headers().get(&CACHE_CONTROL),
             requested_at,
         );
+        let mut entry_is = EntryIs::Unchanged;
         let confirmation = match candidate.standing {
             Standing::Confirmed(known) => {
                 known.renew(requested_at, until);
                 known
             }
             Standing::Predictable => {
-                let own = self.engine.callers.keep(request.fingerprint, &headers);
-                let confirmed = Confirmed::new(sent.tag, own, requested_at, until);
-                let known = entry.confirm(
+                let own = self.engine.callers.keep(request.fingerprint, headers);
+                let tag = sent.tag.take();
+                let confirmed = Confirmed::new(tag, own, requested_at, until);
+                entry_is = EntryIs::Changed;
+                entry.confirm(
                     request.fingerprint,
                     request.class,
                     &representation,
                     confirmed,
-                );
-                self.engine.save(&request.key, entry.clone()).await;
-                known
+                )
             }
         };
         if representation.headers_are_due(requested_at)
-            && let Some(refreshed) = representation.refreshed_by(&headers)
+            && let Some(refreshed) = representation.refreshed_by(headers)
         {
             representation = entry.freshen(&representation, refreshed);
+            entry_is = EntryIs::Changed;
+        }
+        if entry_is == EntryIs::Changed {
             self.engine.save(&request.key, entry.clone()).await;
         }
-        if let Some(PageBehind {
+        if let Some(behind) = sent.behind.take() {
+            // Boxed, because few hits look behind.
+            let looked = self.look_behind(*behind, representation, sent, requested_at);
+            representation = Box::pin(looked).await;
+        }
+        Stored {
+            representation,
+            confirmation,
+        }
+    }
+
+    /// Asks for the page behind the one that was just confirmed; what that says may change the headers of this one.
+    /// The call is borrowed as above.
+    async fn look_behind<ReqB, ResB>(
+        &mut self,
+        behind: PageBehind,
+        mut representation: Arc<Representation>,
+        sent: &Sent,
+        requested_at: SystemTime,
+    ) -> Arc<Representation>
+    where
+        S: HttpService<ReqB, Body = ResB>,
+        ReqB: SentBody,
+        ResB: ReceivedBody,
+    {
+        let PageBehind {
             sought,
             target,
             headers,
             extensions,
-        }) = sent.behind
-        {
-            let engine = Arc::clone(&self.engine);
-            let front = representation.body().bytes();
-            let head = (headers, extensions);
-            let looking = look_behind(engine, self.inner.clone(), head, target, front);
-            // Boxed, because few hits look behind.
-            let behind = Box::pin(looking).await;
-            let look = match &behind {
-                Behind::Nothing | Behind::Page(_) => Look::Answered,
-                Behind::Same | Behind::Unknown => Look::Failed,
-            };
-            representation.looked_behind(next_look(&sought, look, requested_at));
-            if let Behind::Page(successor) = behind {
-                let stored = &representation.headers().to_map();
-                let grown = match sought {
-                    LastPage::Distant { last, .. } => with_last(stored, &successor, last),
-                    LastPage::Full { page, .. } => {
-                        let origin = &self.engine.options.origin;
-                        with_successor(stored, &successor, &sent.uri, origin, page)
-                    }
-                    LastPage::Conclusive => stored.clone(),
-                };
-                representation = entry.freshen(&representation, grown);
-                self.engine.save(&request.key, entry.clone()).await;
-            }
-        }
-        let stored = Stored {
-            representation,
-            confirmation,
+        } = behind;
+        let engine = Arc::clone(&self.engine);
+        let front = representation.body().bytes();
+        let head = (headers, extensions);
+        let found = look_behind(engine, self.inner.clone(), head, target, front).await;
+        let look = match &found {
+            Behind::Nothing | Behind::Page(_) => Look::Answered,
+            Behind::Same | Behind::Unknown => Look::Failed,
         };
-        self.land_confirmed(kind, stored, headers)
+        representation.looked_behind(next_look(&sought, look, requested_at));
+        if let (Behind::Page(successor), Some(entry)) = (found, &sent.entry) {
+            let stored = &representation.headers().to_map();
+            let grown = match sought {
+                LastPage::Distant { last, .. } => with_last(stored, &successor, last),
+                LastPage::Full { page, .. } => {
+                    let origin = &self.engine.options.origin;
+                    with_successor(stored, &successor, &sent.uri, origin, page)
+                }
+                LastPage::Conclusive => stored.clone(),
+            };
+            representation = entry.freshen(&representation, grown);
+            self.engine.save(&self.request.key, entry.clone()).await;
+        }
+        representation
     }
 
     /// A 304 to the tag of `[]`: a list that nobody had seen is empty, and nothing was paid for knowing it.

@@ -108,7 +108,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
         };
         // The leader's own place, taken before the pump can get ahead of it.
         let reader = recording.attach();
-        lead.land(landed.clone());
+        lead.land_passing(landed.clone());
         let recorder = Recorder {
             recording,
             keep: commit,

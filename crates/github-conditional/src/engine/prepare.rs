@@ -27,7 +27,7 @@ pub(super) struct Sent {
     pub(super) salt: Salt,
     pub(super) uri: Uri,
     /// The page behind this one, where it has to be asked for if this one is confirmed.
-    pub(super) behind: Option<PageBehind>,
+    pub(super) behind: Option<Box<PageBehind>>,
 }
 
 /// The question for the page behind the last known one.
@@ -76,12 +76,12 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
                 | LastPage::Distant {
                     beyond: ref next, ..
                 },
-            ) => Some(PageBehind {
+            ) => Some(Box::new(PageBehind {
                 target: next.clone(),
                 headers: headers.clone(),
                 extensions: self.parts.extensions.clone(),
                 sought: behind.unwrap_or(LastPage::Conclusive),
-            }),
+            })),
             Some(LastPage::Conclusive) | None => None,
         };
         let tag = match (ask, &candidate) {

@@ -1,5 +1,6 @@
 //! The life of one request: admission, what may be served unasked, one flight per question.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -13,7 +14,7 @@ use tower_service::Service;
 
 use super::Engine;
 use super::answer::{Client, Followed, Head, Landed, Stored, answer as respond};
-use super::call::{Call, FlightLead, Led};
+use super::call::{Call, Led};
 use super::upstream::send;
 use crate::absences::{Absence, AbsenceKey, is_absence};
 use crate::body::ConditionalBody;
@@ -75,14 +76,17 @@ impl ReadRequest {
 
 pub(crate) type Answered<B> = Result<Response<ConditionalBody<B>>, Error>;
 
-/// Answers one request.
-pub(crate) async fn answer<S, St, ReqB, ResB>(
+/// An answer under way.
+pub(crate) type Answering<'s, B> = Pin<Box<dyn Future<Output = Answered<B>> + Send + 's>>;
+
+/// Answers one request. Who asks for what is found out at once; the future is what may have to wait.
+pub(crate) fn answer<'s, S, St, ReqB, ResB>(
     engine: Arc<Engine<St>>,
     mut inner: S,
     request: Request<ReqB>,
-) -> Answered<ResB>
+) -> Answering<'s, ResB>
 where
-    S: HttpService<ReqB, Body = ResB>,
+    S: HttpService<ReqB, Body = ResB> + 's,
     St: CacheStore<Entry>,
     ReqB: SentBody,
     ResB: ReceivedBody,
@@ -111,15 +115,14 @@ where
                 let fingerprint = engine.fingerprints.fingerprint(request.headers());
                 let route = Route::of(path);
                 let report = Report::new(Outcome::NotCached, route, fingerprint, class);
-                return Ok(not_cached(report));
+                return Box::pin(std::future::ready(Ok(not_cached(report))));
             }
-            // What few requests do is boxed, here and below: the others should not carry room for it.
-            return Box::pin(bypass(&engine, &mut inner, request, reason)).await;
+            return Box::pin(async move { bypass(&engine, &mut inner, request, reason).await });
         }
     };
     let (mut parts, _body) = request.into_parts();
     let fingerprint = engine.fingerprints.fingerprint(&parts.headers);
-    let mut request = ReadRequest {
+    let request = ReadRequest {
         read,
         key: engine.keys.key(&parts.uri, &parts.headers),
         fingerprint,
@@ -130,76 +133,93 @@ where
         conditions: ClientConditions::take(&mut parts.headers),
         written: 0,
     };
-    loop {
-        let written = engine.marks.last(parts.uri.path());
-        request.written = written.map_or(0, |mark| mark.sequence);
-        if let Some(answer) = tell_absence(&engine, &request) {
-            return Ok(answer);
-        }
-        let flight = (request.key, fingerprint, request.written);
-        let landings = engine.flights.landings(&flight);
-        let entry = engine.load(&request.key).await;
-        if let Some(answer) = serve_unasked(&engine, &request, entry.as_ref(), written) {
-            return Ok(answer);
-        }
-        if request.read == Read::Head && !holds_candidate(&request, entry.as_ref()) {
-            request.conditions.restore(&mut parts.headers);
-            let cold = Request::from_parts(parts, ReqB::default());
-            let asked_at = engine.now();
-            let answered =
-                Box::pin(bypass(&engine, &mut inner, cold, BypassReason::ColdHead)).await;
-            if let Ok(answer) = &answered {
-                note_absence(&engine, &request, answer, asked_at);
-            }
-            return answered;
-        }
-        match engine.flights.board(flight) {
-            Seat::Leader(lead) => {
-                // What was read before another flight landed is outdated.
-                let entry = match engine.flights.landings(&flight) == landings {
-                    true => entry,
-                    false => engine.load(&request.key).await,
-                };
-                return lead_call(engine, inner, request, parts, entry, Some(lead)).await;
-            }
-            Seat::Follower(waiting) => match waiting.landing().await {
-                Landing::Abandoned => {}
-                Landing::Landed(landed) => {
-                    let client = client(&engine, &request);
-                    let report = request.report(Outcome::NotCached);
-                    match client.follow(&landed, report) {
-                        Some(Followed::Answer(answer)) => return Ok(answer),
-                        Some(Followed::Error(error)) => return Err(error),
-                        None => return lead_call(engine, inner, request, parts, entry, None).await,
-                    }
-                }
-            },
-        }
-    }
+    Box::pin(answer_read(engine, inner, request, parts))
 }
 
-async fn lead_call<S, St, ReqB, ResB>(
+/// Answers a read. This future is made for every one, and the smaller it is the more of them fit into a processor's cache.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an `async fn` keeps room for its arguments twice"
+)]
+fn answer_read<S, St, ReqB, ResB>(
     engine: Arc<Engine<St>>,
-    inner: S,
-    request: ReadRequest,
-    parts: Parts,
-    entry: Option<Entry>,
-    lead: Option<FlightLead>,
-) -> Answered<ResB>
+    mut inner: S,
+    mut request: ReadRequest,
+    mut parts: Parts,
+) -> impl Future<Output = Answered<ResB>> + Send
 where
     S: HttpService<ReqB, Body = ResB>,
     St: CacheStore<Entry>,
     ReqB: SentBody,
     ResB: ReceivedBody,
 {
-    let call = Call::new(Arc::clone(&engine), inner, &request, parts, lead);
+    async move {
+        let (entry, lead) = loop {
+            let written = engine.marks.last(parts.uri.path());
+            request.written = written.map_or(0, |mark| mark.sequence);
+            if let Some(answer) = tell_absence(&engine, &request) {
+                return Ok(answer);
+            }
+            let flight = (request.key, request.fingerprint, request.written);
+            let landings = engine.flights.landings(&flight);
+            let entry = engine.load(&request.key).await;
+            if let Some(answer) = serve_unasked(&engine, &request, entry.as_ref(), written) {
+                return Ok(answer);
+            }
+            if request.read == Read::Head && !holds_candidate(&request, entry.as_ref()) {
+                request.conditions.restore(&mut parts.headers);
+                let cold = Request::from_parts(parts, ReqB::default());
+                let asked_at = engine.now();
+                // What few requests do is boxed: the others should not carry room for it.
+                let asked = Box::pin(bypass(&engine, &mut inner, cold, BypassReason::ColdHead));
+                let answered = asked.await;
+                if let Ok(answer) = &answered {
+                    note_absence(&engine, &request, answer, asked_at);
+                }
+                return answered;
+            }
+            match engine.flights.board(flight) {
+                Seat::Leader(lead) => {
+                    // What was read before another flight landed is outdated.
+                    let entry = match engine.flights.landings(&flight) == landings {
+                        true => entry,
+                        false => engine.load(&request.key).await,
+                    };
+                    break (entry, Some(lead));
+                }
+                Seat::Follower(waiting) => match waiting.landing().await {
+                    Landing::Abandoned => {}
+                    Landing::Landed(landed) => {
+                        let client = client(&engine, &request);
+                        let report = request.report(Outcome::NotCached);
+                        match client.follow(&landed, report) {
+                            Some(Followed::Answer(answer)) => return Ok(answer),
+                            Some(Followed::Error(error)) => return Err(error),
+                            None => break (entry, None),
+                        }
+                    }
+                },
+            }
+        };
+        let call = Call::new(Arc::clone(&engine), inner, &request, parts, lead);
+        let led = call.run(entry).await;
+        led_answer(&engine, &request, led)
+    }
+}
+
+/// What a leader makes of what its own call has brought.
+fn led_answer<St: CacheStore<Entry>, B>(
+    engine: &Engine<St>,
+    request: &ReadRequest,
+    led: Led<B>,
+) -> Answered<B> {
     let Led {
         landed,
         relayed,
         fresh,
         reader,
-    } = call.run(entry).await;
-    let client = client(&engine, &request);
+    } = led;
+    let client = client(engine, request);
     let report = request.report(Outcome::NotCached);
     if let Some(relayed) = relayed {
         let (outcome, response) = *relayed;

@@ -23,25 +23,29 @@ pub(crate) struct CallFailure {
 }
 
 /// Sends one request.
-pub(crate) async fn send<S, ReqB, ResB>(
+///
+/// Written out, because an `async fn` would keep room for the request twice.
+pub(crate) fn send<S, ReqB, ResB>(
     inner: &mut S,
     request: Request<ReqB>,
-) -> Result<Response<ResB>, CallFailure>
+) -> impl Future<Output = Result<Response<ResB>, CallFailure>>
 where
     S: Service<Request<ReqB>, Response = Response<ResB>>,
     S::Error: Into<BoxError>,
 {
-    let sent = async {
-        poll_fn(|context| inner.poll_ready(context)).await?;
-        inner.call(request).await
-    };
-    sent.await.map_err(|error: S::Error| {
+    let failure = |error: S::Error| {
         let error: BoxError = error.into();
         CallFailure {
             trouble: classify(&*error),
             source: SharedError::new(error),
         }
-    })
+    };
+    async move {
+        poll_fn(|context| inner.poll_ready(context))
+            .await
+            .map_err(failure)?;
+        inner.call(request).await.map_err(failure)
+    }
 }
 
 /// Agents for which GitHub pretty-prints, after it has computed the tag over the compact form.

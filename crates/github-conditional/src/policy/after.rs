@@ -50,11 +50,10 @@ pub(crate) fn judge(
 fn judge_not_modified(asked: Ask, sent: Option<&EntityTag>, headers: &HeaderMap) -> Verdict {
     // A 304 confirms the tag that was asked about. One that names another tag confirms something that is not here, and
     // pairing it with the stored body would freeze a wrong body under a right tag. A 304 without a tag has been seen.
-    let named = headers
-        .get(ETAG)
-        .and_then(|value| EntityTag::parse(value).ok());
-    if let (Some(sent), Some(named)) = (sent, &named)
-        && !sent.weak_eq(named)
+    if let (Some(sent), Some(text)) = (sent, headers.get(ETAG))
+        // Word for word is the rule, and then nothing has to be parsed.
+        && *text != sent.to_header_value()
+        && EntityTag::parse(text).is_ok_and(|named| !sent.weak_eq(&named))
     {
         return Verdict::Trouble(Trouble::ServerError);
     }

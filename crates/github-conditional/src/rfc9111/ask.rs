@@ -56,8 +56,10 @@ impl<S, St> Call<S, St> {
     }
 
     pub(super) fn land(&self, landed: Landed) {
-        if let Some(lead) = &self.lead {
-            lead.land(landed);
+        let Some(lead) = &self.lead else { return };
+        match landed {
+            Landed::Streaming { .. } => lead.land_passing(landed),
+            _ => lead.land(landed),
         }
     }
 }

@@ -223,6 +223,6 @@ where
 
     fn call(&mut self, request: Request<ReqB>) -> ResponseFuture<ResB> {
         let engine = Arc::clone(&self.engine);
-        ResponseFuture::new(read::answer(engine, self.inner.clone(), request))
+        ResponseFuture(Box::pin(read::answer(engine, self.inner.clone(), request)))
     }
 }

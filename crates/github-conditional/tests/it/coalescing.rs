@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use github_conditional::Options;
 use http_body_util::BodyExt;
 
 use crate::bench::{ALICE, ANONYMOUS, BOB, Bench, CAROL, Seen, finish, settle};
@@ -50,6 +51,18 @@ async fn fifty_identical_requests_are_one_200() {
         49
     );
     assert_eq!(bench.inspect.calls_in_flight(), 0);
+}
+
+/// The beginning of a body for which there is no memory passes at once. All who waited for it have their places by then.
+#[tokio::test(start_paused = true)]
+async fn a_crowd_shares_a_body_that_nothing_keeps() {
+    let mut options = Options::default();
+    options.max_recording_bytes = 3;
+    let bench = Bench::with(options);
+    bench.github.serve(REPO, ONE);
+    let seen = crowd(&bench, std::iter::repeat_n(ALICE, 20)).await;
+    assert_eq!(bench.github.take_lines(), ["GET /repos/o/r 200"]);
+    assert!(seen.iter().all(|seen| seen.text() == ONE));
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,6 +2,8 @@
 
 use std::hash::{BuildHasher, Hash, Hasher};
 
+use futures_util::TryFutureExt as _;
+use futures_util::future::{BoxFuture, Either};
 use github_conditional::{ConditionalBody, Error, Outcome, Report, Trouble};
 use github_upstream::{ClientKey, OnBehalfOf, RequestBody, ResponseBody};
 use http::header::AUTHORIZATION;
@@ -24,7 +26,13 @@ pub(super) enum Unsent {
 }
 
 impl Exchange {
-    pub(super) async fn send(&self, mut request: Request<RequestBody>) -> Result<Answer, Unsent> {
+    /// Sends a request through the engine.
+    ///
+    /// Written out, because an `async fn` would keep room for the request.
+    pub(super) fn send(
+        &self,
+        mut request: Request<RequestBody>,
+    ) -> impl Future<Output = Result<Answer, Unsent>> + Send {
         let shared = &*self.shared;
         let peer = request.extensions().get::<Peer>().copied();
         let usage = match request.body().is_end_stream() {
@@ -36,25 +44,35 @@ impl Exchange {
         if usage != Usage::NoPool {
             shared.instruments.pacing.pool(usage);
         }
-        let client = client(peer);
         let mut behalf = OnBehalfOf::default();
-        behalf.client = client;
+        behalf.client = client(peer);
         behalf.priority = shared
             .priorities
             .read()
             .of(request.uri().path(), peer.as_ref());
         request.extensions_mut().insert(behalf);
-        if usage == Usage::Pooled {
-            // Boxed, because few mirrors have a pool, and the others should not carry room for it.
-            return Box::pin(self.send_pooled(request.into_parts().0, behalf)).await;
+        match usage {
+            Usage::Pooled => Either::Left(self.send_pooled(request.into_parts().0, behalf)),
+            _ => {
+                let answer = shared.engine.clone().call(request);
+                Either::Right(answer.map_err(Unsent::Failed))
+            }
         }
-        let answer = shared.engine.clone().call(request).await;
-        answer.map_err(Unsent::Failed)
     }
 
     /// Tries the operator's credentials, the best first, until one is served. All are the operator's, so whoever may use one
     /// may be shown what is stored for another.
-    async fn send_pooled(&self, parts: Parts, behalf: OnBehalfOf) -> Result<Answer, Unsent> {
+    ///
+    /// Boxed, because few mirrors have a pool, and the others should not carry room for it.
+    fn send_pooled(
+        &self,
+        parts: Parts,
+        behalf: OnBehalfOf,
+    ) -> BoxFuture<'_, Result<Answer, Unsent>> {
+        Box::pin(self.try_each(parts, behalf))
+    }
+
+    async fn try_each(&self, parts: Parts, behalf: OnBehalfOf) -> Result<Answer, Unsent> {
         let shared = &*self.shared;
         let pool = shared.pool.credentials();
         let path = parts.uri.path();

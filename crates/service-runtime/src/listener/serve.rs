@@ -286,13 +286,24 @@ fn note(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
-async fn connection<F, S, B, I>(
+/// How a connection ended.
+type Ended = Result<(), Box<dyn StdError + Send + Sync>>;
+
+/// The life of one connection.
+///
+/// Thousands of these may be there at a time, so TLS and HTTP/2 are boxed: plain connections should carry no room for them.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an `async fn` keeps room for its arguments twice"
+)]
+fn connection<F, S, B, I>(
     server: Arc<Server<F>>,
     mut stream: I,
     tls: Option<TlsAcceptor>,
     peer: Peer,
-    _slot: OwnedSemaphorePermit,
-) where
+    slot: OwnedSemaphorePermit,
+) -> impl Future<Output = ()> + Send
+where
     F: Fn(Peer) -> S + Send + Sync + 'static,
     S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
     S::Future: Send + 'static,
@@ -302,37 +313,59 @@ async fn connection<F, S, B, I>(
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = WithPeer {
-        service: (server.factory)(peer),
-        peer,
+    async move {
+        let _slot = slot;
+        let service = WithPeer {
+            service: (server.factory)(peer),
+            peer,
+        };
+        let outcome = match tls {
+            None => {
+                let patience = server.limits.header_read_timeout;
+                match opened(&server, patience, recognise(&mut stream)).await {
+                    Ok((protocol, opening)) => {
+                        requests(&server, stream, protocol, opening, service).await
+                    }
+                    Err(end) => Err(end),
+                }
+            }
+            Some(acceptor) => Box::pin(secured(&server, stream, acceptor, service)).await,
+        };
+        if let Err(error) = outcome {
+            tracing::debug!(peer = %peer.address, error = %error, "connection ended");
+        }
+    }
+}
+
+/// A connection with TLS.
+async fn secured<F, S, B, I>(
+    server: &Server<F>,
+    stream: I,
+    acceptor: TlsAcceptor,
+    service: WithPeer<S>,
+) -> Ended
+where
+    F: Sync,
+    S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<Box<dyn StdError + Send + Sync>>,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let handshake = async {
+        let mut stream = acceptor.accept(stream).await?;
+        let (protocol, opening) = match stream.get_ref().1.alpn_protocol() {
+            Some(b"h2") => (Protocol::Http2, Opening::default()),
+            Some(_) => (Protocol::Http1, Opening::default()),
+            None => recognise(&mut stream).await?,
+        };
+        Ok((stream, protocol, opening))
     };
     let patience = server.limits.header_read_timeout;
-    let outcome = match tls {
-        None => match opened(&server, patience, recognise(&mut stream)).await {
-            Ok((protocol, opening)) => requests(&server, stream, protocol, opening, service).await,
-            Err(end) => Err(end),
-        },
-        Some(acceptor) => {
-            let handshake = async {
-                let mut stream = acceptor.accept(stream).await?;
-                let (protocol, opening) = match stream.get_ref().1.alpn_protocol() {
-                    Some(b"h2") => (Protocol::Http2, Opening::default()),
-                    Some(_) => (Protocol::Http1, Opening::default()),
-                    None => recognise(&mut stream).await?,
-                };
-                Ok((stream, protocol, opening))
-            };
-            match opened(&server, patience, handshake).await {
-                Ok((stream, protocol, opening)) => {
-                    requests(&server, stream, protocol, opening, service).await
-                }
-                Err(end) => Err(end),
-            }
-        }
-    };
-    if let Err(error) = outcome {
-        tracing::debug!(peer = %peer.address, error = %error, "connection ended");
-    }
+    let (stream, protocol, opening) = opened(server, patience, handshake).await?;
+    requests(server, stream, protocol, opening, service).await
 }
 
 /// A connection on which nothing has been asked yet ends with its time, or when draining.
@@ -348,14 +381,16 @@ async fn opened<F, T>(
     }
 }
 
-async fn requests<F, S, B, I>(
+/// Answers the requests of a connection; no `async fn`, which would keep room for its arguments twice.
+fn requests<F, S, B, I>(
     server: &Server<F>,
     stream: I,
     protocol: Protocol,
     opening: Opening,
     service: WithPeer<S>,
-) -> Result<(), Box<dyn StdError + Send + Sync>>
+) -> impl Future<Output = Ended> + Send
 where
+    F: Sync,
     S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
     S::Future: Send + 'static,
     S::Error: Into<Box<dyn StdError + Send + Sync>>,
@@ -364,30 +399,28 @@ where
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let io = TokioIo::new(Watched::new(
-        stream,
-        protocol,
-        opening,
-        server.limits.stall_timeout,
-    ));
-    match protocol {
-        Protocol::Http1 => {
-            let mut connection = pin!(server.http1.serve_connection(io, service));
-            tokio::select! {
-                biased;
-                ended = connection.as_mut() => return Ok(ended?),
-                () = server.finish.cancelled() => connection.as_mut().graceful_shutdown(),
+    let stall_timeout = server.limits.stall_timeout;
+    let io = TokioIo::new(Watched::new(stream, protocol, opening, stall_timeout));
+    async move {
+        match protocol {
+            Protocol::Http1 => {
+                let mut connection = pin!(server.http1.serve_connection(io, service));
+                tokio::select! {
+                    biased;
+                    ended = connection.as_mut() => return Ok(ended?),
+                    () = server.finish.cancelled() => connection.as_mut().graceful_shutdown(),
+                }
+                Ok(connection.await?)
             }
-            Ok(connection.await?)
-        }
-        Protocol::Http2 => {
-            let mut connection = pin!(server.http2.serve_connection(io, service));
-            tokio::select! {
-                biased;
-                ended = connection.as_mut() => return Ok(ended?),
-                () = server.finish.cancelled() => connection.as_mut().graceful_shutdown(),
+            Protocol::Http2 => {
+                let mut connection = Box::pin(server.http2.serve_connection(io, service));
+                tokio::select! {
+                    biased;
+                    ended = connection.as_mut() => return Ok(ended?),
+                    () = server.finish.cancelled() => connection.as_mut().graceful_shutdown(),
+                }
+                Ok(connection.await?)
             }
-            Ok(connection.await?)
         }
     }
 }
