@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use cache_backends::KeyHasherBuilder;
+use github_headers::names::{X_GITHUB_SSO, X_OAUTH_SCOPES};
 use http::{HeaderMap, HeaderName};
 use parking_lot::Mutex;
 
@@ -17,28 +18,28 @@ use crate::fingerprint::Fingerprint;
 const MAX_CALLERS: usize = 4096;
 
 /// Their names.
-const OF_THE_CALLER: &[&str] = &[
-    "github-authentication-token-expiration",
-    "x-github-sso",
-    "x-oauth-client-id",
-    "x-oauth-scopes",
+static OF_THE_CALLER: [HeaderName; 4] = [
+    HeaderName::from_static("github-authentication-token-expiration"),
+    X_GITHUB_SSO,
+    HeaderName::from_static("x-oauth-client-id"),
+    X_OAUTH_SCOPES,
 ];
 
 pub(super) fn is_of_the_caller(name: &HeaderName) -> bool {
-    OF_THE_CALLER.contains(&name.as_str())
+    OF_THE_CALLER.contains(name)
 }
 
 pub(super) fn remove_from(headers: &mut HeaderMap) {
-    for name in OF_THE_CALLER {
-        headers.remove(*name);
+    for name in &OF_THE_CALLER {
+        headers.remove(name);
     }
 }
 
 fn of(headers: &HeaderMap) -> Option<KeptHeaders> {
     let mut own = HeaderMap::new();
-    for name in OF_THE_CALLER {
-        if let Some(value) = headers.get(*name) {
-            own.insert(HeaderName::from_static(name), value.clone());
+    for name in &OF_THE_CALLER {
+        if let Some(value) = headers.get(name) {
+            own.insert(name, value.clone());
         }
     }
     (!own.is_empty()).then(|| KeptHeaders::new(&own))

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use github_headers::names;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
 
@@ -294,32 +295,32 @@ impl Representation {
 /// Headers that say something about one answer or one caller, not about the body: never stored with it.
 ///
 /// The caller's own ones are kept beside its confirmation, see [`caller_headers`](super::caller_headers).
-const NOT_STORED: &[&str] = &[
-    "age",
-    "connection",
-    "content-encoding",
-    "content-length",
-    "etag",
-    "keep-alive",
-    "set-cookie",
-    "transfer-encoding",
-    "x-github-edge-region",
-    "x-github-request-id",
-    "x-ratelimit-limit",
-    "x-ratelimit-remaining",
-    "x-ratelimit-reset",
-    "x-ratelimit-resource",
-    "x-ratelimit-used",
+static NOT_STORED: [HeaderName; 15] = [
+    header::AGE,
+    header::CONNECTION,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LENGTH,
+    header::ETAG,
+    HeaderName::from_static("keep-alive"),
+    header::SET_COOKIE,
+    header::TRANSFER_ENCODING,
+    HeaderName::from_static("x-github-edge-region"),
+    names::X_GITHUB_REQUEST_ID,
+    names::X_RATELIMIT_LIMIT,
+    names::X_RATELIMIT_REMAINING,
+    names::X_RATELIMIT_RESET,
+    names::X_RATELIMIT_RESOURCE,
+    names::X_RATELIMIT_USED,
 ];
 
 fn is_not_stored(name: &HeaderName) -> bool {
-    NOT_STORED.contains(&name.as_str()) || caller_headers::is_of_the_caller(name)
+    NOT_STORED.contains(name) || caller_headers::is_of_the_caller(name)
 }
 
 /// The headers of an answer that say something about its body.
 pub(crate) fn storable_headers(mut headers: HeaderMap) -> HeaderMap {
-    for name in NOT_STORED {
-        headers.remove(*name);
+    for name in &NOT_STORED {
+        headers.remove(name);
     }
     caller_headers::remove_from(&mut headers);
     headers
