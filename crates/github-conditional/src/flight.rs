@@ -235,6 +235,9 @@ impl<T: Clone> Waiting<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
+    use std::task::Context;
+
     use super::*;
 
     fn lead(flights: &Flights<u64, u32>, key: u64) -> Lead<u64, u32> {
@@ -334,20 +337,49 @@ mod tests {
         assert_eq!(last.await, Landing::Landed(42));
     }
 
-    /// Where there is no runtime to take turns with, all are woken at once.
-    #[test]
-    fn a_landing_outside_a_runtime_wakes_all() {
+    /// So many as wait, how many of them have been woken, and who leads them.
+    fn crowd(size: usize) -> (Lead<u64, u32>, Vec<Pin<Box<impl Future>>>, Arc<Wakes>) {
         let flights = Flights::new();
         let leader = lead(&flights, 1);
-        let waiting: Vec<_> = (0..20).map(|_| follow(&flights, 1)).collect();
-        let mut crowd: Vec<_> = waiting.iter().map(|one| Box::pin(one.landing())).collect();
-        let (wakes, waker) = counted();
-        let mut context = std::task::Context::from_waker(&waker);
-        for follower in &mut crowd {
+        let wakes = Arc::new(Wakes(AtomicU64::new(0)));
+        let waker = Arc::clone(&wakes).into();
+        let mut context = Context::from_waker(&waker);
+        let crowd = (0..size).map(|_| {
+            let waiting = follow(&flights, 1);
+            let mut follower = Box::pin(async move { waiting.landing().await });
             assert!(follower.as_mut().poll(&mut context).is_pending());
-        }
+            follower
+        });
+        (leader, crowd.collect(), wakes)
+    }
+
+    /// Between them the runtime has its turn.
+    #[tokio::test]
+    async fn a_few_are_woken_at_a_time() {
+        let (leader, _crowd, wakes) = crowd(11);
         leader.land(42);
-        assert_eq!(wakes.0.load(Ordering::Relaxed), 20);
+        let mut seen = vec![wakes.count()];
+        while wakes.count() < 11 {
+            tokio::task::yield_now().await;
+            seen.push(wakes.count());
+        }
+        seen.dedup();
+        assert_eq!(seen, [4, 8, 11]);
+    }
+
+    #[tokio::test]
+    async fn what_may_pass_wakes_all_at_once() {
+        let (leader, _crowd, wakes) = crowd(11);
+        leader.land_passing(42);
+        assert_eq!(wakes.count(), 11);
+    }
+
+    /// Where there is no runtime to take turns with.
+    #[test]
+    fn a_landing_outside_a_runtime_wakes_all_at_once() {
+        let (leader, _crowd, wakes) = crowd(11);
+        leader.land(42);
+        assert_eq!(wakes.count(), 11);
     }
 
     struct Wakes(AtomicU64);
@@ -358,9 +390,10 @@ mod tests {
         }
     }
 
-    fn counted() -> (Arc<Wakes>, std::task::Waker) {
-        let wakes = Arc::new(Wakes(AtomicU64::new(0)));
-        (Arc::clone(&wakes), wakes.into())
+    impl Wakes {
+        fn count(&self) -> u64 {
+            self.0.load(Ordering::Relaxed)
+        }
     }
 
     #[test]

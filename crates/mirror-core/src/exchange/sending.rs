@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, Hash, Hasher};
 
 use futures_util::TryFutureExt as _;
-use futures_util::future::{BoxFuture, Either};
+use futures_util::future::Either;
 use github_conditional::{ConditionalBody, Error, Outcome, Report, Trouble};
 use github_upstream::{ClientKey, OnBehalfOf, RequestBody, ResponseBody};
 use http::header::AUTHORIZATION;
@@ -52,7 +52,10 @@ impl Exchange {
             .of(request.uri().path(), peer.as_ref());
         request.extensions_mut().insert(behalf);
         match usage {
-            Usage::Pooled => Either::Left(self.send_pooled(request.into_parts().0, behalf)),
+            // Boxed, because few mirrors have a pool, and the others should not carry room for it.
+            Usage::Pooled => {
+                Either::Left(Box::pin(self.send_pooled(request.into_parts().0, behalf)))
+            }
             _ => {
                 let answer = shared.engine.clone().call(request);
                 Either::Right(answer.map_err(Unsent::Failed))
@@ -62,17 +65,7 @@ impl Exchange {
 
     /// Tries the operator's credentials, the best first, until one is served. All are the operator's, so whoever may use one
     /// may be shown what is stored for another.
-    ///
-    /// Boxed, because few mirrors have a pool, and the others should not carry room for it.
-    fn send_pooled(
-        &self,
-        parts: Parts,
-        behalf: OnBehalfOf,
-    ) -> BoxFuture<'_, Result<Answer, Unsent>> {
-        Box::pin(self.try_each(parts, behalf))
-    }
-
-    async fn try_each(&self, parts: Parts, behalf: OnBehalfOf) -> Result<Answer, Unsent> {
+    async fn send_pooled(&self, parts: Parts, behalf: OnBehalfOf) -> Result<Answer, Unsent> {
         let shared = &*self.shared;
         let pool = shared.pool.credentials();
         let path = parts.uri.path();

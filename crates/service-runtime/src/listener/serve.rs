@@ -96,6 +96,34 @@ where
     report
 }
 
+/// What answers the requests of a connection, said once. Nothing has to be implemented: whatever fits has it.
+trait Answers:
+    Service<
+        Request<Incoming>,
+        Response = Response<<Self as Answers>::Body>,
+        Error: Into<BoxError>,
+        Future: Send + 'static,
+    > + Send
+    + 'static
+{
+    /// The body of its answers.
+    type Body: Body<Data: Send, Error: Into<BoxError>> + Send + 'static;
+}
+
+impl<S, B> Answers for S
+where
+    S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<BoxError>,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    type Body = B;
+}
+
+type BoxError = Box<dyn StdError + Send + Sync>;
+
 /// What all connections share.
 struct Server<F> {
     factory: F,
@@ -156,19 +184,10 @@ where
     }
 }
 
-async fn accept_loop<F, S, B>(
-    listener: Listener,
-    server: Arc<Server<F>>,
-    drain: Drain,
-) -> DrainReport
+async fn accept_loop<F, S>(listener: Listener, server: Arc<Server<F>>, drain: Drain) -> DrainReport
 where
     F: Fn(Peer) -> S + Send + Sync + 'static,
-    S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Into<Box<dyn StdError + Send + Sync>>,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    S: Answers,
 {
     let mut connections = JoinSet::new();
     {
@@ -287,7 +306,7 @@ fn note(ended: Result<(), tokio::task::JoinError>) {
 }
 
 /// How a connection ended.
-type Ended = Result<(), Box<dyn StdError + Send + Sync>>;
+type Ended = Result<(), BoxError>;
 
 /// The life of one connection.
 ///
@@ -296,7 +315,7 @@ type Ended = Result<(), Box<dyn StdError + Send + Sync>>;
     clippy::manual_async_fn,
     reason = "an `async fn` keeps room for its arguments twice"
 )]
-fn connection<F, S, B, I>(
+fn connection<F, S, I>(
     server: Arc<Server<F>>,
     mut stream: I,
     tls: Option<TlsAcceptor>,
@@ -305,12 +324,7 @@ fn connection<F, S, B, I>(
 ) -> impl Future<Output = ()> + Send
 where
     F: Fn(Peer) -> S + Send + Sync + 'static,
-    S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Into<Box<dyn StdError + Send + Sync>>,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    S: Answers,
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     async move {
@@ -338,7 +352,7 @@ where
 }
 
 /// A connection with TLS.
-async fn secured<F, S, B, I>(
+async fn secured<F, S, I>(
     server: &Server<F>,
     stream: I,
     acceptor: TlsAcceptor,
@@ -346,12 +360,7 @@ async fn secured<F, S, B, I>(
 ) -> Ended
 where
     F: Sync,
-    S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Into<Box<dyn StdError + Send + Sync>>,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    S: Answers,
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let handshake = async {
@@ -373,7 +382,7 @@ async fn opened<F, T>(
     server: &Server<F>,
     patience: Duration,
     opening: impl Future<Output = io::Result<T>>,
-) -> Result<T, Box<dyn StdError + Send + Sync>> {
+) -> Result<T, BoxError> {
     tokio::select! {
         biased;
         opened = tokio::time::timeout(patience, opening) => Ok(opened??),
@@ -382,7 +391,7 @@ async fn opened<F, T>(
 }
 
 /// Answers the requests of a connection; no `async fn`, which would keep room for its arguments twice.
-fn requests<F, S, B, I>(
+fn requests<F, S, I>(
     server: &Server<F>,
     stream: I,
     protocol: Protocol,
@@ -391,12 +400,7 @@ fn requests<F, S, B, I>(
 ) -> impl Future<Output = Ended> + Send
 where
     F: Sync,
-    S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Into<Box<dyn StdError + Send + Sync>>,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    S: Answers,
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let stall_timeout = server.limits.stall_timeout;
