@@ -27,7 +27,7 @@ const HELP: &str = "\
 cargo xtask <task>
 
   test [filter..]   install what the tests need under target/tools, then run every test and doctest
-  ci                test, format, lints, docs, walls, features, packages, examples: all that must hold before a merge
+  ci [step]         test, format, lints, docs, walls, features, packages, examples: all that must hold before a merge
   bench [name..] [-- argument..]
                     build the benches in release, run them, print their tables; `-- --quick` for a look
   bench --report | --check
@@ -60,6 +60,7 @@ fn dispatch(arguments: &[&str]) -> Result<ExitCode, String> {
         ["test", filters @ ..] => return Ok(test::task(&Workspace::load()?, filters)),
         ["bench", arguments @ ..] => bench::task(&Workspace::load()?, arguments)?,
         ["ci"] => return Ok(ci::task(&Workspace::load()?)),
+        ["ci", step] => ci::only(&Workspace::load()?, step)?,
         ["package"] => package::task(&Workspace::load()?)?,
         ["conformance"] => conformance::task(&Workspace::load()?, Generated::Write)?,
         ["conformance", "--check"] => conformance::task(&Workspace::load()?, Generated::Compare)?,

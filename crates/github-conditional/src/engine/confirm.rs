@@ -83,7 +83,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
         }
         if let Some(behind) = sent.behind.take() {
             // Boxed, because few hits look behind.
-            let looked = self.look_behind(*behind, representation, sent, requested_at);
+            let looked = self.ask_behind(*behind, representation, sent, requested_at);
             representation = Box::pin(looked).await;
         }
         Stored {
@@ -94,7 +94,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
 
     /// Asks for the page behind the one that was just confirmed; what that says may change the headers of this one.
     /// The call is borrowed as above.
-    async fn look_behind<ReqB, ResB>(
+    async fn ask_behind<ReqB, ResB>(
         &mut self,
         behind: PageBehind,
         mut representation: Arc<Representation>,

@@ -1,14 +1,17 @@
 //! A cache that is broken breaks no request.
 
+use std::time::Duration;
+
 use cache_backends::{Fault, FaultControl, FaultStore, MemoryStore, Operation};
 use github_conditional::{Entry, Options};
 
 use crate::bench::{ALICE, BOB, Bench};
-use crate::github::Manner;
+use crate::github::{Manner, Resource};
 
 const REPO: &str = "/repos/o/r";
 const ONE: &str = "{\"id\":1}";
 const MISS: &str = "github-mirror; fwd=miss; fwd-status=200; stored";
+const PREDICTED: &str = "github-mirror; fwd=stale; fwd-status=304; detail=predicted";
 const OWN: &str = "github-mirror; fwd=stale; fwd-status=304; detail=own-tag";
 
 fn faulty() -> (Bench<FaultStore<MemoryStore<Entry>>>, FaultControl) {
@@ -31,6 +34,28 @@ async fn a_store_that_cannot_be_read_is_a_miss() {
         control.set(Operation::Load, None);
         bench.get(ALICE, REPO).await.check(200, ONE, OWN);
     }
+}
+
+/// Another caller's first confirmation and new headers: a store in another process would be written to twice.
+#[tokio::test(start_paused = true)]
+async fn what_one_304_changes_twice_is_written_once() {
+    let (bench, control) = faulty();
+    bench.get(ALICE, REPO).await;
+    tokio::time::advance(Duration::from_secs(61)).await;
+    let touched = Resource::new(ONE).modified("Thu, 22 Jun 2023 07:00:00 GMT");
+    bench.github.put(REPO, touched);
+    control.set(Operation::Merge, Some(Fault::Unavailable));
+    bench.take_events();
+    bench.get(BOB, REPO).await.check(200, ONE, PREDICTED);
+    let written = bench.take_events();
+    assert_eq!(
+        written
+            .iter()
+            .filter(|event| *event == "store failed")
+            .count(),
+        1,
+        "{written:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
