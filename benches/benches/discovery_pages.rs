@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use benches::Fallible;
-use benches::effort::{Effort, machine};
-use benches::latency::{Latencies, shown};
-use benches::table::Table;
+use benches::effort::Effort;
+use benches::latency::{Latencies, microseconds};
+use benches::results::{Plot, Results, Section};
 use discovery::{Api, ApiParts, Config, Store, add_user};
 use http::Request;
 use http_body_util::BodyExt as _;
@@ -35,18 +35,18 @@ const PAGES: [(&str, &str); 9] = [
     ("repositories", "/github/repositories/"),
 ];
 
+const COLUMNS: [&str; 4] = [
+    "SQLite p50 ms",
+    "SQLite p99 ms",
+    "PostgreSQL p50 ms",
+    "PostgreSQL p99 ms",
+];
+
 #[tokio::main]
 async fn main() -> Fallible<()> {
     let effort = Effort::from_arguments();
     let developers = effort.choose(20_000_i64, 1_000_000);
     let rounds = effort.choose(10, 60);
-    let mut table = Table::new([
-        "page",
-        "SQLite, median",
-        "p99",
-        "PostgreSQL, median",
-        "p99 ",
-    ]);
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("discovery.db");
     let sqlite = path.display().to_string();
@@ -66,20 +66,21 @@ async fn main() -> Fallible<()> {
     connection.close().await?;
     let in_sqlite = measure(&sqlite, developers, rounds).await?;
     let in_postgres = measure(&postgres, developers, rounds).await?;
-    for (((name, _), one), other) in PAGES.iter().zip(in_sqlite).zip(in_postgres) {
-        table.row([
-            (*name).to_owned(),
-            shown(one.median()),
-            shown(one.p99()),
-            shown(other.median()),
-            shown(other.p99()),
-        ]);
-    }
-    println!(
-        "{developers} developers, {}, {rounds} rounds\n\n{table}",
-        machine()
+    let mut results = Results::new(
+        "discovery_pages",
+        "List pages of the discovery crawler, asked within the process over real databases.",
     );
-    Ok(())
+    let size = format!(
+        "{developers} developers and ten times as many edges; ten developers have a hundred times as many followers."
+    );
+    results.notes.push(size);
+    let mut section = Section::new("pages", "Pages of a list", "page", &COLUMNS);
+    for (((name, _), one), other) in PAGES.iter().zip(in_sqlite).zip(in_postgres) {
+        let times = [one.median(), one.p99(), other.median(), other.p99()];
+        section.row(*name, times.map(|time| Some(microseconds(time) / 1e3)));
+    }
+    results.sections.push(section.drawn(Plot::Bars));
+    results.publish()
 }
 
 /// Both databases read these. Indexes are made after the rows, as whoever loads so much at once would.

@@ -154,6 +154,12 @@ impl Field {
         varnish.into_iter().chain(squid)
     }
 
+    fn bare(&self, mode: Mode) -> Option<Contestant<'_>> {
+        let bare = self.peers.bare.as_ref()?;
+        let name = "bare hyper loop";
+        Some(Contestant::new(name, &bare.program, bare.address, mode))
+    }
+
     fn stub(&self, mode: Mode) -> Contestant<'_> {
         let (program, address) = &self.peers.upstream;
         Contestant::new("the upstream itself", program, *address, mode)
@@ -165,6 +171,7 @@ impl Field {
         revalidated.extend(self.nginx_two_hops());
         revalidated.extend(self.nginx_plain(Mode::Github));
         revalidated.extend(self.others(Mode::Asked));
+        revalidated.extend(self.bare(Mode::Github));
         revalidated.push(self.stub(Mode::Github));
         let both = |ours: Mode, theirs: Mode| {
             let mut all = self.ours(ours);
@@ -177,6 +184,8 @@ impl Field {
             all.extend(self.nginx(theirs));
             all
         };
+        let mut fresh = both(Mode::Fresh, Mode::Fresh);
+        fresh.extend(self.bare(Mode::Fresh));
         let mut tls = vec![Contestant::of("github-mirror", &self.tls, Mode::Github)];
         let mut http2 = vec![Contestant::of(
             "github-mirror",
@@ -202,7 +211,8 @@ impl Field {
             wire: Wire::Plain,
             contestants,
         };
-        let many = pair(Mode::Github, Mode::Asked);
+        let mut many = pair(Mode::Github, Mode::Asked);
+        many.extend(self.bare(Mode::Github));
         vec![
             scenario(
                 "revalidated",
@@ -216,7 +226,7 @@ impl Field {
                 "Fresh hit of 5 KB, nobody is asked; 16 connections",
                 Names::Apart(16),
                 16,
-                both(Mode::Fresh, Mode::Fresh),
+                fresh,
             ),
             scenario(
                 "miss",

@@ -7,9 +7,9 @@ use std::hint::black_box;
 use std::path::Path;
 
 use benches::Fallible;
-use benches::effort::{Effort, machine};
-use benches::latency::{Latencies, shown};
-use benches::table::Table;
+use benches::effort::Effort;
+use benches::latency::{Latencies, microseconds};
+use benches::results::{Plot, Results, Section};
 use events_stats::{
     Adding, Event, EventFilter, EventId, Extent, FullName, NewRepository, Page, RepositoryId,
     Standing, Statistics, Store, StoreOptions, Timestamp, Window,
@@ -74,46 +74,57 @@ async fn main() -> Fallible<()> {
             .parse()?,
         ..on_server
     };
-    println!(
-        "\n{} repositories, {} events of {} bytes; {}\n",
+    let mut results = Results::new(
+        "events_store",
+        "The events monitor's store: inserting, statistics from memory and from the store, pages.",
+    );
+    results.notes.push(format!(
+        "{} repositories, {} events of {} bytes.",
         size.repositories,
         size.repositories * size.events_each,
         event(1, 0).raw.len(),
-        machine()
-    );
-    print!(
-        "{}",
-        table([("SQLite", &on_file), ("PostgreSQL", &on_server)])
-    );
-    Ok(())
+    ));
+    let stores = [("SQLite", &on_file), ("PostgreSQL", &on_server)];
+    results.sections.extend([times(&stores), sizes(&stores)]);
+    results.publish()
 }
 
-fn table(columns: [(&str, &Measured); 2]) -> Table {
-    let mut table = Table::new(["", columns[0].0, columns[1].0]);
-    let mut row = |name: &str, show: &dyn Fn(&Measured) -> String| {
-        table.row([name.to_owned(), show(columns[0].1), show(columns[1].1)]);
-    };
-    row("events inserted per second", &|one| {
-        format!("{:.0}", one.inserted_per_second)
-    });
-    row("size in MB", &|one| (one.bytes / 1_000_000).to_string());
-    row("memory of this process in MB", &|one| {
-        (one.resident_kilobytes / 1_000).to_string()
-    });
-    row("statistics in memory, median", &|one| {
-        shown(one.in_memory.median())
-    });
-    row("statistics in memory, 99 %", &|one| {
-        shown(one.in_memory.p99())
-    });
-    row("statistics from the store, median", &|one| {
-        shown(one.from_store.median())
-    });
-    row("statistics from the store, 99 %", &|one| {
-        shown(one.from_store.p99())
-    });
-    row("page of 30 events, median", &|one| shown(one.page.median()));
-    table
+fn times(stores: &[(&str, &Measured)]) -> Section {
+    let columns = [
+        "statistics in memory p50 us",
+        "p99 us",
+        "statistics from the store p50 us",
+        "p99 us ",
+        "page of 30 events p50 us",
+    ];
+    let mut section = Section::new("times", "What a request takes", "store", &columns);
+    for (name, one) in stores {
+        let times = [
+            one.in_memory.median(),
+            one.in_memory.p99(),
+            one.from_store.median(),
+            one.from_store.p99(),
+            one.page.median(),
+        ];
+        section.row(*name, times.map(|time| Some(microseconds(time))));
+    }
+    section
+}
+
+fn sizes(stores: &[(&str, &Measured)]) -> Section {
+    let columns = ["events inserted/s", "size MB", "memory of the process MB"];
+    let mut section = Section::new("store", "Inserting, and what it takes", "store", &columns);
+    for (name, one) in stores {
+        section.row(
+            *name,
+            [
+                Some(one.inserted_per_second),
+                Some(one.bytes as f64 / 1e6),
+                Some(one.resident_kilobytes as f64 * 1024.0 / 1e6),
+            ],
+        );
+    }
+    section.drawn(Plot::Bars)
 }
 
 async fn measured(store: &Store, size: &Size) -> Fallible<Measured> {

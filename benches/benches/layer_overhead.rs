@@ -8,9 +8,9 @@ use std::future::{Ready, ready};
 use std::task::{Context, Poll};
 
 use benches::Fallible;
-use benches::effort::{Effort, machine};
+use benches::effort::Effort;
 use benches::instructions;
-use benches::table::Table;
+use benches::results::{Plot, Results, Section};
 use bytes::Bytes;
 use github_conditional::stores::MemoryStore;
 use github_conditional::{Conditional, ConditionalLayer, Entry, Freshness, Options};
@@ -133,8 +133,13 @@ fn main() -> Fallible<()> {
     let effort = Effort::from_arguments();
     let (rounds, calls) = effort.choose((3, 1_000), (50, 20_000));
     let (few, many) = effort.choose((100, 200), (1_000, 11_000));
-    println!("hit of {} bytes in memory, {}", BODY.len(), machine());
-    let mut table = Table::new(["", "time", "allocations", "bytes allocated", "instructions"]);
+    let mut results = Results::new(
+        "layer_overhead",
+        "What the layer of github-conditional adds, over a client that answers at once.",
+    );
+    let title = format!("A hit of {} bytes in memory", BODY.len());
+    let columns = ["ns", "allocations", "bytes allocated", "instructions"];
+    let mut section = Section::new("layer", &title, "case", &columns);
     for name in NAMES {
         let case = Case::new(name, &runtime)?;
         let region = Region::new(ALLOCATOR);
@@ -148,15 +153,16 @@ fn main() -> Fallible<()> {
             quickest = quickest.min(started.elapsed().as_nanos() as f64 / f64::from(calls));
         }
         let per_call = |total: usize| total as f64 / f64::from(calls);
-        table.row([
-            name.to_owned(),
-            format!("{quickest:.0} ns"),
-            format!("{:.1}", per_call(change.allocations + change.reallocations)),
-            format!("{:.0}", per_call(change.bytes_allocated)),
-            instructions::of_one_call(name, few, many)?
-                .map_or_else(String::new, |count| count.to_string()),
-        ]);
+        section.row(
+            name,
+            [
+                Some(quickest),
+                Some(per_call(change.allocations + change.reallocations)),
+                Some(per_call(change.bytes_allocated)),
+                instructions::of_one_call(name, few, many)?.map(|count| count as f64),
+            ],
+        );
     }
-    println!("\n{table}");
-    Ok(())
+    results.sections.push(section.drawn(Plot::Bars));
+    results.publish()
 }

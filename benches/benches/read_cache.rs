@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use benches::Fallible;
 use benches::client::Client;
-use benches::effort::{Effort, machine};
-use benches::latency::{Latencies, shown};
+use benches::effort::Effort;
+use benches::latency::{Latencies, microseconds};
+use benches::results::{Plot, Results, Section};
 use benches::stage::Running;
-use benches::table::Table;
 use github_sim::{Scale, SimClock, Simulator, Switches};
 use read_cache::{Config, Parts, ReadCache, Server};
 use service_runtime::{Metrics, Shutdown, SystemClock};
@@ -38,8 +38,14 @@ async fn main() -> Fallible<()> {
         return be_a_node(&arguments[at + 1], &arguments[at + 2]).await;
     }
     let effort = Effort::from_arguments();
-    hits(effort).await?;
-    large(effort.choose(1_000, LARGE)).await
+    let mut results = Results::new(
+        "read_cache",
+        "The read cache beside a fresh hit of the mirror, and how it refreshes a large organisation.",
+    );
+    results.sections.push(hits(effort).await?);
+    let repositories = effort.choose(1_000, LARGE);
+    results.sections.push(large(repositories).await?);
+    results.publish()
 }
 
 async fn github(data: &Path) -> Fallible<Simulator> {
@@ -80,7 +86,7 @@ fn node(upstream: &str, token: &str, shutdown: &Shutdown) -> Fallible<String> {
 }
 
 /// A hit of the mirror that asks nobody, and what the read cache answers from memory.
-async fn hits(effort: Effort) -> Fallible<()> {
+async fn hits(effort: Effort) -> Fallible<Section> {
     let (rounds, reads) = effort.choose((2, 200), (40, 1_000));
     let github = github(Path::new(DATA)).await?;
     let client = Client::anonymous();
@@ -117,43 +123,26 @@ async fn hits(effort: Effort) -> Fallible<()> {
     if github.counters().total > before + 4 {
         return Err("GitHub was asked for what should have been hits".into());
     }
-    println!(
-        "hits over one connection, {}, {} reads each\n",
-        machine(),
-        rounds * reads
-    );
-    let mut table = Table::new(["what", "bytes", "median", "p99", "of the mirror's"]);
-    let base = measured[0].median().as_secs_f64();
+    let title = format!("Hits over one connection, {} reads each", rounds * reads);
+    let columns = ["p50 us", "p99 us", "of the mirror's", "bytes"];
+    let mut section = Section::new("hits", &title, "what", &columns);
+    let base = microseconds(measured[0].median());
     for (((name, _), latencies), bytes) in targets.iter().zip(&measured).zip(sizes) {
-        table.row([
-            (*name).to_owned(),
-            bytes.to_string(),
-            shown(latencies.median()),
-            shown(latencies.p99()),
-            format!("{:.2}", latencies.median().as_secs_f64() / base),
-        ]);
+        let [p50, p99] = [latencies.median(), latencies.p99()].map(microseconds);
+        section.row(*name, [p50, p99, p50 / base, bytes as f64].map(Some));
     }
-    println!("{table}");
     shutdown.begin();
-    Ok(())
+    Ok(section.drawn(Plot::Bars))
 }
 
 /// Fills and refreshes an organisation of so many repositories.
-async fn large(repositories: usize) -> Fallible<()> {
+async fn large(repositories: usize) -> Fallible<Section> {
     let folder = std::env::temp_dir().join(format!("read-cache-bench-{}", std::process::id()));
     write_large(&folder, repositories)?;
     let github = github(&folder).await?;
     std::fs::remove_dir_all(&folder)?;
     let token = github.installation_token(1);
     let client = Client::anonymous();
-    let mut table = Table::new([
-        "refresh of the repositories",
-        "time",
-        "requests",
-        "quota",
-        "memory now",
-        "memory at most",
-    ]);
     let begun = Instant::now();
     let (child, url) = start_process(&github.url(), &token).await?;
     let mut spent = Spent::default();
@@ -163,7 +152,19 @@ async fn large(repositories: usize) -> Fallible<()> {
         .body
         .len();
     let wait = begun.elapsed();
-    table.row(spent.row("first", wait, &github, &child)?);
+    let title = format!(
+        "Refresh of {repositories} repositories, {:.1} MB of JSON, in pages of 100",
+        bytes as f64 / 1e6
+    );
+    let columns = [
+        "ms",
+        "requests",
+        "quota",
+        "memory now MB",
+        "memory at most MB",
+    ];
+    let mut section = Section::new("large", &title, "refresh", &columns);
+    section.row("first", spent.row(wait, &github, &child)?);
     let path = "/orgs/Netflix/repos";
     for what in ["unchanged", "one page changed"] {
         if what != "unchanged" {
@@ -179,13 +180,9 @@ async fn large(repositories: usize) -> Fallible<()> {
         while refreshes(&client, &url).await? == before {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
-        table.row(spent.row(what, begun.elapsed(), &github, &child)?);
+        section.row(what, spent.row(begun.elapsed(), &github, &child)?);
     }
-    println!(
-        "\n{repositories} repositories, {:.1} MB of JSON, in pages of 100\n\n{table}",
-        bytes as f64 / 1e6
-    );
-    Ok(())
+    Ok(section)
 }
 
 /// How often the repositories were published.
@@ -207,27 +204,25 @@ struct Spent {
 impl Spent {
     fn row(
         &mut self,
-        what: &str,
         time: Duration,
         github: &Simulator,
         child: &Child,
-    ) -> Fallible<[String; 6]> {
+    ) -> Fallible<[Option<f64>; 5]> {
         let counters = github.counters();
         let (requests, quota) = (counters.total, counters.quota_used.values().sum::<u32>());
         let row = [
-            what.to_owned(),
-            shown(time),
-            (requests - self.requests).to_string(),
-            (quota - self.quota).to_string(),
-            memory(child, "VmRSS:")?,
-            memory(child, "VmHWM:")?,
+            microseconds(time) / 1e3,
+            (requests - self.requests) as f64,
+            f64::from(quota - self.quota),
+            megabytes(child, "VmRSS:")?,
+            megabytes(child, "VmHWM:")?,
         ];
         (self.requests, self.quota) = (requests, quota);
-        Ok(row)
+        Ok(row.map(Some))
     }
 }
 
-fn memory(child: &Child, line: &str) -> Fallible<String> {
+fn megabytes(child: &Child, line: &str) -> Fallible<f64> {
     let pid = child.id().ok_or("the node has ended")?;
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let found = status.lines().find_map(|found| found.strip_prefix(line));
@@ -236,7 +231,7 @@ fn memory(child: &Child, line: &str) -> Fallible<String> {
         .ok_or("no memory in /proc")?
         .trim()
         .parse()?;
-    Ok(format!("{:.0} MB", kibibytes * 1024.0 / 1e6))
+    Ok(kibibytes * 1024.0 / 1e6)
 }
 
 /// Repositories as large as GitHub's, which have some eighty fields.

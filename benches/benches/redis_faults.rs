@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use benches::Fallible;
 use benches::client::Client;
-use benches::effort::{Effort, machine};
-use benches::latency::{Latencies, shown};
+use benches::effort::Effort;
+use benches::latency::{Latencies, microseconds};
+use benches::results::{Plot, Results, Section};
 use benches::stage::{self, Running};
-use benches::table::Table;
 use mirror_core::config::CacheKind;
 use test_servers::{Network, Plan, Programs, Server};
 use tokio::time::Instant;
@@ -41,7 +41,7 @@ impl Harm {
 
     fn as_str(self) -> &'static str {
         match self {
-            Self::Nothing => "none",
+            Self::Nothing => "well",
             Self::Full => "full (noeviction)",
             Self::Slow => "slow (200 ms)",
             Self::Stalled => "network stalls",
@@ -93,35 +93,41 @@ async fn main() -> Fallible<()> {
     client.get(&url).await?;
     mirror.mirror.flush_store().await;
 
-    println!("revalidated hits, {CLIENTS} clients, {}", machine());
-    let head = [
-        "Redis",
-        "first s: p99",
-        "longest",
-        "then: median",
-        "p99",
-        "longest",
+    let mut results = Results::new(
+        "redis_faults",
+        "What a sick Redis adds to a revalidated hit of a mirror that keeps its entries there.",
+    );
+    let note = "Client, mirror and simulator share one process and its cores; a healthy Redis is the first row.";
+    results.notes.push(note.to_owned());
+    let columns = [
+        "first second: p99 us",
+        "longest us",
+        "then: p50 us",
+        "then: p99 us",
+        "then: longest us",
         "reads",
     ];
-    let mut table = Table::new(head);
+    let title = format!("Revalidated hits, {CLIENTS} clients");
+    let mut section = Section::new("harms", &title, "Redis is", &columns);
     for harm in Harm::ALL {
         harm.begin(&mut redis, &network);
         let first = load(&client, &url, Duration::from_secs(1)).await?;
         let then = load(&client, &url, later).await?;
         harm.end(&mut redis, &network).await;
         healed(&client, &url, &mirror).await?;
-        table.row([
-            harm.as_str().to_owned(),
-            shown(first.p99()),
-            shown(first.longest()),
-            shown(then.median()),
-            shown(then.p99()),
-            shown(then.longest()),
-            (first.count() + then.count()).to_string(),
-        ]);
+        let times = [
+            first.p99(),
+            first.longest(),
+            then.median(),
+            then.p99(),
+            then.longest(),
+        ];
+        let reads = (first.count() + then.count()) as f64;
+        let values = times.map(microseconds).into_iter().chain([reads]);
+        section.row(harm.as_str(), values.map(Some));
     }
-    println!("\n{table}");
-    Ok(())
+    results.sections.push(section.drawn(Plot::Bars));
+    results.publish()
 }
 
 /// Clients that read one after the other for so long; an answer that is no hit is an error.

@@ -6,10 +6,10 @@
 
 use benches::Fallible;
 use benches::client::Client;
-use benches::effort::{Effort, machine};
-use benches::latency::{Latencies, shown, shown_difference};
+use benches::effort::Effort;
+use benches::latency::{Latencies, microseconds};
+use benches::results::{Plot, Results, Section};
 use benches::stage::{self, Running};
-use benches::table::Table;
 use mirror_core::config::CacheKind;
 use test_servers::{Plan, Programs};
 
@@ -43,13 +43,14 @@ async fn main() -> Fallible<()> {
         mirrors.push((mirror, url));
     }
     let bytes = client.hit(&mirrors[0].1).await?.body.len();
-    println!(
-        "revalidated hit of {bytes} bytes, {}, {} reads each",
-        machine(),
-        rounds * reads
+    let mut results = Results::new(
+        "redis_level",
+        "What a store in Redis on loopback adds to a revalidated hit.",
     );
-
-    let mut table = Table::new(["store", "connections", "median", "added", "p99", "added"]);
+    results.notes.push(format!(
+        "{bytes} bytes, {} reads each; client, mirrors and simulator share one process and its cores.",
+        rounds * reads
+    ));
     for connections in CONNECTIONS {
         let mut measured = vec![Latencies::default(); STORES.len()];
         for _ in 0..rounds {
@@ -57,20 +58,18 @@ async fn main() -> Fallible<()> {
                 latencies.extend(round(&client, url, connections, reads / connections).await?);
             }
         }
-        let base = measured[0].clone();
+        let key = format!("connections-{connections}");
+        let title = format!("Revalidated hit, {connections} at a time");
+        let columns = ["p50 us", "added us", "p99 us", "added us "];
+        let mut section = Section::new(&key, &title, "store", &columns);
+        let [base, slowest] = [measured[0].median(), measured[0].p99()].map(microseconds);
         for ((name, _), latencies) in STORES.iter().zip(&measured) {
-            table.row([
-                (*name).to_owned(),
-                connections.to_string(),
-                shown(latencies.median()),
-                shown_difference(latencies.median(), base.median()),
-                shown(latencies.p99()),
-                shown_difference(latencies.p99(), base.p99()),
-            ]);
+            let [p50, p99] = [latencies.median(), latencies.p99()].map(microseconds);
+            section.row(*name, [p50, p50 - base, p99, p99 - slowest].map(Some));
         }
+        results.sections.push(section.drawn(Plot::Bars));
     }
-    println!("\n{table}");
-    Ok(())
+    results.publish()
 }
 
 /// So many clients at once, each reading one after the other.

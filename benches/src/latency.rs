@@ -48,21 +48,9 @@ impl Latencies {
     }
 }
 
-/// A time as the tables show it.
-pub fn shown(time: Duration) -> String {
-    let micros = time.as_secs_f64() * 1e6;
-    match micros {
-        ..10_000.0 => format!("{micros:.0} us"),
-        _ => format!("{:.1} ms", micros / 1e3),
-    }
-}
-
-/// How much longer `time` is than `base`.
-pub fn shown_difference(time: Duration, base: Duration) -> String {
-    match time.checked_sub(base) {
-        Some(more) => format!("+{}", shown(more)),
-        None => format!("-{}", shown(base - time)),
-    }
+/// A time as the tables have it.
+pub fn microseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
 }
 
 #[cfg(test)]
@@ -79,14 +67,5 @@ mod tests {
         assert_eq!(latencies.median(), Duration::from_micros(100));
         assert_eq!(latencies.p99(), Duration::from_micros(198));
         assert_eq!(latencies.longest(), Duration::from_micros(200));
-    }
-
-    #[test]
-    fn times_are_shown_in_a_fitting_unit() {
-        let micros = Duration::from_micros;
-        assert_eq!(shown(micros(87)), "87 us");
-        assert_eq!(shown(micros(51_230)), "51.2 ms");
-        assert_eq!(shown_difference(micros(90), micros(50)), "+40 us");
-        assert_eq!(shown_difference(micros(50), micros(90)), "-40 us");
     }
 }

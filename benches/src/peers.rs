@@ -1,6 +1,7 @@
 //! What users run today, beside the mirror: throw-away processes with configurations of their own, in front of one
 //! upstream. A program that is not installed is named as absent.
 
+mod bare;
 mod mirror;
 mod nginx;
 mod squid;
@@ -28,6 +29,8 @@ pub struct Peers {
     pub varnish: Option<Peer>,
     /// squid.
     pub squid: Option<Peer>,
+    /// The least a cache on hyper does: what of the mirror's cost is not its own.
+    pub bare: Option<Peer>,
     /// Programs that are not here.
     pub absent: Vec<&'static str>,
     /// A certificate for `localhost`, for whoever speaks TLS.
@@ -89,10 +92,12 @@ impl Peers {
         let nginx = Nginx::start(folder, upstream, &certificate).await?;
         let varnish = varnish::start(folder, upstream).await?;
         let squid = squid::start(folder, upstream).await?;
+        let bare = bare::start(upstream).await?;
         let found = [
             ("nginx", nginx.is_some()),
             ("Varnish", varnish.is_some()),
             ("squid", squid.is_some()),
+            ("the bare loop", bare.is_some()),
         ];
         let absent = found
             .into_iter()
@@ -103,6 +108,7 @@ impl Peers {
             nginx,
             varnish,
             squid,
+            bare,
             absent,
             certificate,
         })

@@ -13,12 +13,18 @@ use crate::table::Table;
 pub use reach::{Standing, Verdict, standings};
 
 /// The benches that the report is about, in its order.
-pub const BENCHES: [&str; 5] = [
+pub const BENCHES: [&str; 11] = [
     "end_to_end",
     "quota_replay",
     "footprint",
     "scaling",
     "micro",
+    "layer_overhead",
+    "redis_level",
+    "redis_faults",
+    "read_cache",
+    "events_store",
+    "discovery_pages",
 ];
 
 /// All results that are there.
@@ -97,6 +103,20 @@ fn picture_name(results: &Results, section: &Section) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_bench_is_reported() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches");
+        let mut programs: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+            .collect();
+        programs.sort_unstable();
+        let mut reported = BENCHES;
+        reported.sort_unstable();
+        assert_eq!(programs, reported);
+    }
 
     #[test]
     fn a_page_has_tables_and_pictures() {

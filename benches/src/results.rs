@@ -78,6 +78,21 @@ impl Results {
         section.value(row, column)
     }
 
+    /// Prints the tables and [saves](Self::save) them.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn publish(&self) -> Fallible<()> {
+        println!("{} ({})", self.about, self.machine);
+        for note in &self.notes {
+            println!("{note}");
+        }
+        for section in &self.sections {
+            println!("\n{}\n\n{}", section.title, section.table());
+        }
+        self.save()
+    }
+
     /// Writes them where the report finds them.
     ///
     /// # Errors

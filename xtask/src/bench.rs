@@ -11,8 +11,11 @@ use crate::workspace::Workspace;
 
 const PACKAGE: &str = "benches";
 const REPORT: &str = "bench-report";
-/// The program that benches start, where they do not run the mirror within themselves.
-const MIRROR: &str = "github-mirror";
+/// Programs that benches start, each with the variable that says where it is.
+const PROGRAMS: [(&str, &str); 2] = [
+    ("github-mirror", "BENCH_GITHUB_MIRROR"),
+    ("bare-loop", "BENCH_BARE_LOOP"),
+];
 
 /// Runs the named benches, or all; what follows `--` is for them.
 pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<(), String> {
@@ -26,9 +29,10 @@ pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<(), Stri
     let chosen = chosen(&known, names)?;
     let redis = tools::redis_programs()?;
     tools::install_rivals();
-    let mut build = cargo(&["build", "--quiet", "--profile", "dist", "--package", MIRROR]);
+    let mut build = cargo(&["build", "--quiet", "--profile", "dist"]);
+    build.args(PROGRAMS.iter().flat_map(|(name, _)| ["--package", name]));
     process::run(build.current_dir(&workspace.root).args(locked()))?;
-    let mirror = workspace.target.join("dist").join(MIRROR);
+    let built = workspace.target.join("dist");
     for name in chosen {
         println!("\n==> {name}");
         let mut command = cargo(&["bench", "--quiet", "--package", PACKAGE, "--bench", name]);
@@ -36,7 +40,7 @@ pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<(), Stri
             .current_dir(&workspace.root)
             .args(locked())
             .envs(redis.iter().map(|(name, value)| (name, value)))
-            .env("BENCH_GITHUB_MIRROR", &mirror)
+            .envs(PROGRAMS.map(|(name, variable)| (variable, built.join(name))))
             .arg("--")
             .args(passed_on);
         process::run(&mut command)?;
