@@ -36,7 +36,7 @@ pub(crate) struct Answer {
 #[derive(Clone)]
 enum Manner {
     AtOnce,
-    /// When the test lets it.
+    /// When the test lets it; the body comes in halves.
     Gated(Arc<Semaphore>),
     /// The connection fails.
     Broken,
@@ -138,11 +138,12 @@ impl Service<Request<Full<Bytes>>> for Origin {
             let body = Bytes::from_static(answer.body.as_bytes());
             let body = match answer.manner {
                 Manner::BodyBreaks => {
-                    let frames = [
-                        Ok(Frame::data(body)),
-                        Err(io::ErrorKind::UnexpectedEof.into()),
-                    ];
-                    BodyExt::boxed(StreamBody::new(futures_util::stream::iter(frames)))
+                    let end = io::ErrorKind::UnexpectedEof.into();
+                    in_frames([Ok(body), Err(end)])
+                }
+                Manner::Gated(_) => {
+                    let half = body.len() / 2;
+                    in_frames([Ok(body.slice(..half)), Ok(body.slice(half..))])
                 }
                 _ => Full::new(body)
                     .map_err(|never: Infallible| match never {})
@@ -160,6 +161,11 @@ impl Service<Request<Full<Bytes>>> for Origin {
             Ok(response)
         })
     }
+}
+
+fn in_frames(parts: [io::Result<Bytes>; 2]) -> OriginBody {
+    let frames = parts.map(|part| part.map(Frame::data));
+    BodyExt::boxed(StreamBody::new(futures_util::stream::iter(frames)))
 }
 
 /// A cache around an origin, on tokio's clock.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use github_conditional::rfc9111::Options;
 use http::Method;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -33,6 +34,28 @@ async fn concurrent_readers_share_one_call() {
     for reader in readers {
         let seen = reader.await.unwrap();
         assert_eq!((seen.status, seen.body.as_deref()), (200, Some(&b"x"[..])));
+    }
+    assert_eq!(rig.origin.calls(), 1);
+}
+
+/// The beginning of a body for which there is no memory passes at once. All who waited for it have their places by then.
+#[tokio::test(start_paused = true)]
+async fn a_crowd_shares_a_body_that_nothing_keeps() {
+    let mut options = Options::default();
+    options.max_recording_bytes = 3;
+    let rig = Arc::new(Rig::with(options));
+    let gate = Arc::new(Semaphore::new(0));
+    rig.origin.next(
+        answer("longer than that")
+            .with("cache-control", "max-age=60")
+            .gated(&gate),
+    );
+    let readers: Vec<_> = (0..20).map(|_| spawn(&rig, &[])).collect();
+    settle().await;
+    gate.add_permits(1);
+    for reader in readers {
+        let body = reader.await.unwrap().body;
+        assert_eq!(body.as_deref(), Some(&b"longer than that"[..]));
     }
     assert_eq!(rig.origin.calls(), 1);
 }
