@@ -10,7 +10,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use crate::environment::Stopwatch;
+use crate::environment::{self, Stopwatch};
 use crate::generated::Generated;
 use crate::process::{self, cargo};
 use crate::tally::Tally;
@@ -120,12 +120,12 @@ fn apart(workspace: &Workspace, name: &'static str) -> Beside {
         let shown = |error: std::io::Error| format!("{}: {error}", output.display());
         let out = File::create(&output).map_err(shown)?;
         let both = out.try_clone().map_err(shown)?;
-        let program = std::env::current_exe().map_err(shown)?;
+        // By its name, not as this very program: the tests were built with another set of features, and it with them.
         let mut command = Command::new("nice");
         command
             .args(["-n", "19"])
-            .arg(program)
-            .args(["ci", name])
+            .arg(environment::cargo())
+            .args(["xtask", "ci", name])
             .current_dir(&workspace.root)
             .stdin(Stdio::null())
             .stdout(out)
