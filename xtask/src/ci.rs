@@ -1,16 +1,10 @@
-//! `cargo xtask ci`: everything that must hold before a merge, timed, to the end even after a failure.
-//!
-//! `cargo xtask ci STEP` is one step of it. What only compiles runs beside the tests, which leave processors idle while
-//! they wait for servers: at the lowest priority, and with its output kept until the tests have ended.
+//! `cargo xtask ci`: everything that must hold before a merge, timed, to the end even after a failure; `cargo xtask ci
+//! STEP` is one step of what follows the tests.
 
-use std::fs::{self, File};
-use std::path::PathBuf;
-use std::process::{Command, ExitCode, Stdio};
-use std::sync::mpsc;
-use std::thread;
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use crate::environment::{self, Stopwatch};
+use crate::environment::Stopwatch;
 use crate::generated::Generated;
 use crate::process::{self, cargo};
 use crate::tally::Tally;
@@ -22,15 +16,14 @@ const EXAMPLE_LIMIT: Duration = Duration::from_secs(120);
 
 type Step = fn(&Workspace) -> Result<(), String>;
 
-const BESIDE_TESTS: &[(&str, Step)] = &[
-    ("clippy", clippy),
-    ("rustdoc", rustdoc),
-    ("features", features),
-];
-
+/// One after the other: compiling beside the tests, even at the lowest priority, made the whole no shorter (1125 s
+/// instead of 1115 on two cores) and single tests twice as long.
 const AFTER_TESTS: &[(&str, Step)] = &[
     ("format", format),
+    ("clippy", clippy),
+    ("rustdoc", rustdoc),
     ("walls", walls::task),
+    ("features", features),
     ("fuzz", fuzz),
     ("package", package::task),
     ("examples", examples),
@@ -53,15 +46,10 @@ struct Outcome {
 
 /// One step.
 pub(crate) fn only(workspace: &Workspace, name: &str) -> Result<(), String> {
-    let mut steps = BESIDE_TESTS.iter().chain(AFTER_TESTS);
-    match steps.find(|(known, _)| *known == name) {
+    match AFTER_TESTS.iter().find(|(known, _)| *known == name) {
         Some((_, step)) => step(workspace),
         None => {
-            let known: Vec<&str> = BESIDE_TESTS
-                .iter()
-                .chain(AFTER_TESTS)
-                .map(|step| step.0)
-                .collect();
+            let known: Vec<&str> = AFTER_TESTS.iter().map(|(known, _)| *known).collect();
             Err(format!("no step `{name}`; there are: {}", known.join(", ")))
         }
     }
@@ -69,28 +57,11 @@ pub(crate) fn only(workspace: &Workspace, name: &str) -> Result<(), String> {
 
 pub(crate) fn task(workspace: &Workspace) -> ExitCode {
     let mut tally = Tally::default();
-    let mut outcomes = Vec::new();
-    thread::scope(|scope| {
-        let (begin, begun) = mpsc::channel();
-        let beside = scope.spawn(move || {
-            // Also where the runner of the tests does not tell, and the sender is gone when they have ended.
-            let _ = begun.recv();
-            let run = |(name, _): &(&'static str, Step)| apart(workspace, name);
-            BESIDE_TESTS.iter().map(run).collect::<Vec<_>>()
-        });
-        outcomes.push(timed("test", || {
-            let report = test::run(workspace, &[], || {
-                let _ = begin.send(());
-            });
-            tally = report.tally;
-            report.problem
-        }));
-        drop(begin);
-        match beside.join() {
-            Ok(steps) => outcomes.extend(steps.into_iter().map(told)),
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-    });
+    let mut outcomes = vec![timed("test", || {
+        let report = test::run(workspace, &[]);
+        tally = report.tally;
+        report.problem
+    })];
     for (name, step) in AFTER_TESTS {
         outcomes.push(timed(name, || step(workspace).err()));
     }
@@ -106,75 +77,20 @@ pub(crate) fn task(workspace: &Workspace) -> ExitCode {
     first.map_or(ExitCode::SUCCESS, |_| ExitCode::FAILURE)
 }
 
-/// What ran beside the tests, and where its output is.
-struct Beside {
-    outcome: Outcome,
-    output: PathBuf,
-}
-
-/// Runs a step as a process of its own, which waits for whatever else there is to do.
-fn apart(workspace: &Workspace, name: &'static str) -> Beside {
-    let output = workspace.target.join(format!("ci-{name}.log"));
-    let watch = Stopwatch::start();
-    let run = || -> Result<(), String> {
-        let shown = |error: std::io::Error| format!("{}: {error}", output.display());
-        let out = File::create(&output).map_err(shown)?;
-        let both = out.try_clone().map_err(shown)?;
-        // By its name, not as this very program: the tests were built with another set of features, and it with them.
-        let mut command = Command::new("nice");
-        command
-            .args(["-n", "19"])
-            .arg(environment::cargo())
-            .args(["xtask", "ci", name])
-            .current_dir(&workspace.root)
-            .stdin(Stdio::null())
-            .stdout(out)
-            .stderr(both);
-        match command.status() {
-            Ok(status) if status.success() => Ok(()),
-            Ok(status) => Err(format!("{status}, see above")),
-            Err(error) => Err(format!("nice: {error}")),
-        }
-    };
-    let problem = run().err();
-    let took = watch.elapsed();
-    let outcome = Outcome {
-        name,
-        took,
-        problem,
-    };
-    Beside { outcome, output }
-}
-
-/// Shows what it printed.
-fn told(Beside { outcome, output }: Beside) -> Outcome {
-    println!("\n==> {} (beside the tests)", outcome.name);
-    let text = fs::read(&output).unwrap_or_default();
-    print!("{}", String::from_utf8_lossy(&text));
-    outcome.tell();
-    outcome
-}
-
-impl Outcome {
-    fn tell(&self) {
-        let (name, seconds) = (self.name, self.took.as_secs());
-        match &self.problem {
-            None => println!("<== {name}: ok in {seconds} s"),
-            Some(problem) => println!("<== {name}: FAILED in {seconds} s: {problem}"),
-        }
-    }
-}
-
 fn timed(name: &'static str, run: impl FnOnce() -> Option<String>) -> Outcome {
     println!("\n==> {name}");
     let watch = Stopwatch::start();
-    let outcome = Outcome {
+    let problem = run();
+    let took = watch.elapsed();
+    match &problem {
+        None => println!("<== {name}: ok in {} s", took.as_secs()),
+        Some(problem) => println!("<== {name}: FAILED in {} s: {problem}", took.as_secs()),
+    }
+    Outcome {
         name,
-        problem: run(),
-        took: watch.elapsed(),
-    };
-    outcome.tell();
-    outcome
+        took,
+        problem,
+    }
 }
 
 fn table(outcomes: &[Outcome]) -> String {
@@ -292,20 +208,6 @@ fn examples(workspace: &Workspace) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn each_step_has_a_name_of_its_own() {
-        let mut names: Vec<&str> = BESIDE_TESTS
-            .iter()
-            .chain(AFTER_TESTS)
-            .map(|step| step.0)
-            .collect();
-        let all = names.len();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), all);
-        assert!(!names.contains(&"test"), "that is a task");
-    }
 
     #[test]
     fn the_table_shows_what_failed() {

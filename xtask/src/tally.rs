@@ -9,15 +9,6 @@ pub(crate) enum Runner {
     Libtest,
 }
 
-impl Runner {
-    /// Whether `line` says that everything is built and tests run from now on; libtest says so for each program again,
-    /// between which cargo may build.
-    pub(crate) fn starts(self, line: &str) -> bool {
-        let line = without_colours(line);
-        self == Self::Nextest && line.trim_start().starts_with("Starting ")
-    }
-}
-
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) passed: u64,
@@ -126,14 +117,6 @@ mod tests {
         let mut tally = Tally::default();
         tally.read(runner, line);
         assert_eq!(tally, Tally { passed, failed }, "{line}");
-    }
-
-    #[test]
-    fn nextest_tells_when_tests_start() {
-        let line = "\u{1b}[32;1m    Starting\u{1b}[0m 1852 tests across 60 binaries";
-        assert!(Runner::Nextest.starts(line));
-        assert!(!Runner::Nextest.starts("   Compiling starting v0.1.0"));
-        assert!(!Runner::Libtest.starts("    Starting 1852 tests"));
     }
 
     #[test]

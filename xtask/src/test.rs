@@ -27,7 +27,7 @@ impl Report {
 
 /// The totals are the last line on either way.
 pub(crate) fn task(workspace: &Workspace, filters: &[&str]) -> ExitCode {
-    let report = run(workspace, filters, || {});
+    let report = run(workspace, filters);
     if let Some(problem) = &report.problem {
         println!("FAILED: {problem}");
     }
@@ -37,14 +37,13 @@ pub(crate) fn task(workspace: &Workspace, filters: &[&str]) -> ExitCode {
         .map_or(ExitCode::SUCCESS, |_| ExitCode::FAILURE)
 }
 
-/// `running` is told once everything is built and tests run, if their runner says so.
-pub(crate) fn run(workspace: &Workspace, filters: &[&str], running: impl FnMut()) -> Report {
+pub(crate) fn run(workspace: &Workspace, filters: &[&str]) -> Report {
     let tools = match tools::ready(workspace).and_then(|tools| build(workspace).map(|()| tools)) {
         Ok(tools) => tools,
         Err(problem) => return Report::failed(problem),
     };
     let runs = [
-        unit_and_integration(&tools, filters, running),
+        unit_and_integration(&tools, filters),
         doctests(&tools, filters),
     ];
     let tally = runs
@@ -90,7 +89,7 @@ pub(crate) fn locked() -> &'static [&'static str] {
     }
 }
 
-fn unit_and_integration(tools: &Tools, filters: &[&str], running: impl FnMut()) -> Report {
+fn unit_and_integration(tools: &Tools, filters: &[&str]) -> Report {
     if environment::find_program("cargo-nextest").is_some() {
         let mut command = cargo(&[
             "nextest",
@@ -101,7 +100,7 @@ fn unit_and_integration(tools: &Tools, filters: &[&str], running: impl FnMut()) 
         ]);
         // Whether anything matched is judged over all runs together.
         command.arg("--no-tests=pass").args(locked()).args(filters);
-        return counted(tools, Runner::Nextest, command, running);
+        return counted(tools, Runner::Nextest, command);
     }
     let mut command = cargo(&["test", "--workspace", "--all-features", "--no-fail-fast"]);
     command
@@ -109,7 +108,7 @@ fn unit_and_integration(tools: &Tools, filters: &[&str], running: impl FnMut()) 
         .args(locked())
         .arg("--")
         .args(filters);
-    counted(tools, Runner::Libtest, command, || {})
+    counted(tools, Runner::Libtest, command)
 }
 
 fn doctests(tools: &Tools, filters: &[&str]) -> Report {
@@ -121,26 +120,16 @@ fn doctests(tools: &Tools, filters: &[&str]) -> Report {
         "--no-fail-fast",
     ]);
     command.args(locked()).arg("--").args(filters);
-    counted(tools, Runner::Libtest, command, || {})
+    counted(tools, Runner::Libtest, command)
 }
 
-fn counted(
-    tools: &Tools,
-    runner: Runner,
-    mut command: std::process::Command,
-    mut running: impl FnMut(),
-) -> Report {
+fn counted(tools: &Tools, runner: Runner, mut command: std::process::Command) -> Report {
     let mut tally = Tally::default();
     if std::io::stderr().is_terminal() {
         // The runners see a pipe and would turn colours off.
         command.env("CARGO_TERM_COLOR", "always");
     }
-    let status = process::stream(tools.apply(&mut command), |line| {
-        if runner.starts(line) {
-            running();
-        }
-        tally.read(runner, line);
-    });
+    let status = process::stream(tools.apply(&mut command), |line| tally.read(runner, line));
     match status {
         Ok(status) if status.success() && tally.failed == 0 => Report {
             tally,
