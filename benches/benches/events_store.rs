@@ -91,13 +91,18 @@ async fn main() -> Fallible<()> {
 
 fn times(stores: &[(&str, &Measured)]) -> Section {
     let columns = [
-        "statistics in memory p50 us",
-        "p99 us",
-        "statistics from the store p50 us",
-        "p99 us ",
-        "page of 30 events p50 us",
+        "in memory p50 us",
+        "in memory p99 us",
+        "from the store p50 us",
+        "from the store p99 us",
+        "page of 30 p50 us",
     ];
-    let mut section = Section::new("times", "What a request takes", "store", &columns);
+    let mut section = Section::new(
+        "times",
+        "Statistics of a repository, and a page of its events",
+        "store",
+        &columns,
+    );
     for (name, one) in stores {
         let times = [
             one.in_memory.median(),

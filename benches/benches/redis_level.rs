@@ -60,7 +60,7 @@ async fn main() -> Fallible<()> {
         }
         let key = format!("connections-{connections}");
         let title = format!("Revalidated hit, {connections} at a time");
-        let columns = ["p50 us", "added us", "p99 us", "added us "];
+        let columns = ["p50 us", "p50 added us", "p99 us", "p99 added us"];
         let mut section = Section::new(&key, &title, "store", &columns);
         let [base, slowest] = [measured[0].median(), measured[0].p99()].map(microseconds);
         for ((name, _), latencies) in STORES.iter().zip(&measured) {
