@@ -1,7 +1,7 @@
 //! The in-process store: moka, bounded by bytes.
 //!
-//! moka decides *what to keep* (TinyLFU), never *how long*: no time-to-live is set, because freshness is the reader's
-//! decision and moka's clock cannot be paused in tests.
+//! moka decides *what to keep* (what was used last), never *how long*: no time-to-live is set, because freshness is the
+//! reader's decision and moka's clock cannot be paused in tests.
 
 use std::fmt;
 use std::future::Future;
@@ -9,6 +9,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use moka::ops::compute::Op;
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
 #[cfg(feature = "packed")]
@@ -18,13 +19,13 @@ use crate::{CacheStore, CacheValue, StoreError, StoreKey, Usage, Written};
 #[cfg(feature = "packed")]
 use crate::{Pack, Packing};
 
-/// Bytes that moka and the map need per entry beside the value itself (key, node, queue entries, frequency sketch).
+/// Bytes that moka and the map need per entry beside the value itself (key, node, queue entries).
 const ENTRY_OVERHEAD_BYTES: usize = 160;
 
 /// Bounds of a [`MemoryStore`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryLimits {
-    /// Bytes that all values together may weigh. Default 256 MiB. Beyond it the least valuable entries are evicted.
+    /// Bytes that all values together may weigh. Default 256 MiB. Beyond it what was used longest ago is evicted.
     pub max_bytes: u64,
     /// Bytes that one value may weigh. Default 64 MiB. A larger one is not stored ([`Written::TooLarge`]).
     pub max_entry_bytes: usize,
@@ -56,6 +57,9 @@ impl<V: CacheValue> MemoryStore<V> {
     pub fn new(limits: MemoryLimits) -> Self {
         let cache = Cache::builder()
             .max_capacity(limits.max_bytes)
+            // moka's default, TinyLFU, lets a newcomer in when it was asked for more often than all whose room it takes
+            // together: a list of 1 MB never, once hundreds of small values are there. docs/decisions/0023-eviction.md
+            .eviction_policy(EvictionPolicy::lru())
             .weigher(|_key, value: &V| {
                 u32::try_from(value.weight_bytes() + ENTRY_OVERHEAD_BYTES).unwrap_or(u32::MAX)
             })
@@ -200,6 +204,47 @@ mod tests {
         let usage = store.usage();
         assert!(usage.bytes <= 1 << 20, "{usage:?}");
         assert!(usage.entries > 100, "{usage:?}");
+    }
+
+    /// A policy that weighs how often values were asked for would keep hundreds of small ones instead, and the large one,
+    /// often the list that everybody polls, would be paid for each time.
+    #[tokio::test]
+    async fn a_large_value_finds_room_in_a_full_store() {
+        let store = MemoryStore::new(MemoryLimits {
+            max_bytes: 4 << 20,
+            max_entry_bytes: 1 << 20,
+        });
+        for round in 1..4 {
+            for number in 0..2_000 {
+                let small = Sample::new(round, 5 << 10);
+                store.merge(&key(number), small).await.unwrap();
+                store.load(&key(number)).await.unwrap();
+            }
+        }
+        store.settle();
+        let large = Sample::new(1, 1_000_000);
+        store.merge(&key(1_000_000), large).await.unwrap();
+        store.settle();
+        assert!(store.load(&key(1_000_000)).await.unwrap().is_some());
+        let usage = store.usage();
+        assert!(usage.bytes <= 4 << 20, "{usage:?}");
+    }
+
+    #[tokio::test]
+    async fn what_was_used_longest_ago_goes_first() {
+        let store = MemoryStore::new(MemoryLimits {
+            max_bytes: 1 << 20,
+            max_entry_bytes: 64 << 10,
+        });
+        for number in 0..1_000 {
+            let value = Sample::new(1, 5 << 10);
+            store.merge(&key(number), value).await.unwrap();
+            // Asked for again and again, as by a bot that polls.
+            assert!(store.load(&key(0)).await.unwrap().is_some(), "{number}");
+            store.settle();
+        }
+        assert!(store.load(&key(500)).await.unwrap().is_none());
+        assert!(store.load(&key(999)).await.unwrap().is_some());
     }
 
     #[tokio::test]

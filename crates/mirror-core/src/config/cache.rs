@@ -92,7 +92,7 @@ pub(super) const DOCS: &[KeyDoc<'static>] = &[
     KeyDoc::new(
         "cache.max_bytes",
         "bytes",
-        "What all entries together may take. Beyond it the least valuable are evicted.",
+        "What all entries together may take. Beyond it what was used longest ago is evicted.",
     ),
     KeyDoc::new(
         "cache.memory_compression",

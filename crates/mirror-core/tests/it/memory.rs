@@ -62,6 +62,39 @@ async fn a_working_set_of_10_000_resources_stays_inside_its_bytes() {
     assert!(rig.mirror.inspect().usage().entries > 500);
 }
 
+/// The list that everybody polls takes the room of hundreds of small resources, each of which was read more recently.
+#[tokio::test]
+async fn a_large_list_is_stored_in_a_full_cache() {
+    const BOUND: u64 = 1 << 20;
+    let rig = Rig::with(
+        |config| config.cache.max_bytes = BOUND,
+        |sim| {
+            sim.switches(github_sim::Switches::unlimited())
+                .record_requests(0)
+        },
+    )
+    .await;
+    let token = rig.sim.user_token("a");
+    let padding = "x".repeat(2_000);
+    for number in 0..600 {
+        let target = format!("/repos/octo/r{number}");
+        rig.shelf.put(&target, &json!({"padding": padding}));
+        rig.get(&target, &token).await;
+        rig.shelf.remove(&target);
+    }
+    let list = "/repos/octo/hello/labels";
+    rig.shelf.put(list, &json!(vec![padding; 125]));
+    let outcomes = [
+        rig.get(list, &token).await,
+        rig.get(list, &token).await,
+        rig.get(list, &token).await,
+    ];
+    let told = outcomes.each_ref().map(|reply| reply.header("x-cache"));
+    assert_eq!(told, ["ONLINE_MISS", "ONLINE_HIT", "ONLINE_HIT"]);
+    let usage = rig.mirror.inspect().usage();
+    assert!(usage.bytes <= BOUND, "{usage:?}");
+}
+
 /// As `cache.memory_compression` says; both engines, whole answers and a HEAD. The rewritten urls are found in what was
 /// unpacked.
 #[tokio::test]
