@@ -71,7 +71,7 @@ async fn main() -> Fallible<()> {
         "List pages of the discovery crawler, asked within the process over real databases.",
     );
     let size = format!(
-        "{developers} developers and ten times as many edges; ten developers have a hundred times as many followers."
+        "{developers} developers and ten times as many edges; ten developers have a hundred times as many followers. {rounds} reads of each page."
     );
     results.notes.push(size);
     let mut section = Section::new("pages", "Pages of a list", "page", &COLUMNS);

@@ -9,6 +9,7 @@ use std::path::Path;
 use benches::Fallible;
 use benches::effort::Effort;
 use benches::latency::{Latencies, microseconds};
+use benches::process::megabytes;
 use benches::results::{Plot, Results, Section};
 use events_stats::{
     Adding, Event, EventFilter, EventId, Extent, FullName, NewRepository, Page, RepositoryId,
@@ -42,7 +43,7 @@ struct Size {
 struct Measured {
     inserted_per_second: f64,
     bytes: u64,
-    resident_kilobytes: u64,
+    resident_megabytes: f64,
     in_memory: Latencies,
     from_store: Latencies,
     page: Latencies,
@@ -125,7 +126,7 @@ fn sizes(stores: &[(&str, &Measured)]) -> Section {
             [
                 Some(one.inserted_per_second),
                 Some(one.bytes as f64 / 1e6),
-                Some(one.resident_kilobytes as f64 * 1024.0 / 1e6),
+                Some(one.resident_megabytes),
             ],
         );
     }
@@ -185,7 +186,7 @@ async fn measured(store: &Store, size: &Size) -> Fallible<Measured> {
     Ok(Measured {
         inserted_per_second: number as f64 / took,
         bytes: 0,
-        resident_kilobytes: resident()?,
+        resident_megabytes: megabytes(std::process::id(), "VmHWM:")?,
         in_memory,
         from_store,
         page,
@@ -247,11 +248,4 @@ fn files(folder: &Path) -> Fallible<u64> {
         bytes += entry?.metadata()?.len();
     }
     Ok(bytes)
-}
-
-fn resident() -> Fallible<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes = line.and_then(|line| line.split_whitespace().next());
-    Ok(kilobytes.ok_or("no VmHWM")?.parse()?)
 }

@@ -57,10 +57,7 @@ async fn main() -> Fallible<()> {
         .push(ground.memory(&sizes, &mut results.notes).await?);
     let objects = effort.choose(1_000, 10_000);
     results.sections.push(ground.levels(objects).await?);
-    for section in &results.sections {
-        println!("{}\n\n{}", section.title, section.table());
-    }
-    results.save()
+    results.publish()
 }
 
 /// How bodies are kept in memory.

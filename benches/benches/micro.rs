@@ -96,9 +96,8 @@ fn main() -> Fallible<()> {
             .notes
             .push("valgrind was not installed: no instructions.".to_owned());
     }
-    println!("\n{}", section.table());
     results.sections.push(section);
-    results.save()
+    results.publish()
 }
 
 /// What is called, ready to be called.

@@ -72,9 +72,8 @@ async fn main() -> Fallible<()> {
         let strategy = Strategy::new(&here, kept, coalescing);
         measure(&mut section, name, &here, workload, strategy).await?;
     }
-    println!("{}", section.table());
     results.sections.push(section);
-    results.save()
+    results.publish()
 }
 
 async fn measure(

@@ -13,6 +13,7 @@ use benches::Fallible;
 use benches::client::Client;
 use benches::effort::Effort;
 use benches::latency::{Latencies, microseconds};
+use benches::process::megabytes;
 use benches::results::{Plot, Results, Section};
 use benches::stage::Running;
 use github_sim::{Scale, SimClock, Simulator, Switches};
@@ -208,30 +209,19 @@ impl Spent {
         github: &Simulator,
         child: &Child,
     ) -> Fallible<[Option<f64>; 5]> {
+        let pid = child.id().ok_or("the node has ended")?;
         let counters = github.counters();
         let (requests, quota) = (counters.total, counters.quota_used.values().sum::<u32>());
         let row = [
             microseconds(time) / 1e3,
             (requests - self.requests) as f64,
             f64::from(quota - self.quota),
-            megabytes(child, "VmRSS:")?,
-            megabytes(child, "VmHWM:")?,
+            megabytes(pid, "VmRSS:")?,
+            megabytes(pid, "VmHWM:")?,
         ];
         (self.requests, self.quota) = (requests, quota);
         Ok(row.map(Some))
     }
-}
-
-fn megabytes(child: &Child, line: &str) -> Fallible<f64> {
-    let pid = child.id().ok_or("the node has ended")?;
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let found = status.lines().find_map(|found| found.strip_prefix(line));
-    let kibibytes: f64 = found
-        .and_then(|value| value.trim().strip_suffix("kB"))
-        .ok_or("no memory in /proc")?
-        .trim()
-        .parse()?;
-    Ok(kibibytes * 1024.0 / 1e6)
 }
 
 /// Repositories as large as GitHub's, which have some eighty fields.

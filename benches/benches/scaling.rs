@@ -108,10 +108,7 @@ async fn main() -> Fallible<()> {
             .sections
             .push(bench.replicas(&programs, replicas).await?);
     }
-    for section in &results.sections {
-        println!("{}\n\n{}", section.title, section.table());
-    }
-    results.save()
+    results.publish()
 }
 
 fn section(key: &str, title: &str, rows_are: &str) -> Section {

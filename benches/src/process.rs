@@ -149,15 +149,25 @@ impl Program {
 
     fn status(&self, line: &str) -> Fallible<u64> {
         let processes = processes()?;
-        let mut total = 0;
-        for pid in tree(self.child.id(), &processes) {
-            let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-            let found = status.lines().find_map(|found| found.strip_prefix(line));
-            let number = found.map(|value| value.trim().trim_end_matches(" kB"));
-            total += number.ok_or("no such line in /proc")?.parse::<u64>()?;
-        }
-        Ok(total)
+        let pids = tree(self.child.id(), &processes);
+        pids.into_iter().map(|pid| status(pid, line)).sum()
     }
+}
+
+/// A number of /proc/PID/status; sizes are in KiB.
+fn status(pid: u32, line: &str) -> Fallible<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let found = status.lines().find_map(|found| found.strip_prefix(line));
+    let number = found.map(|value| value.trim().trim_end_matches(" kB"));
+    Ok(number.ok_or("no such line in /proc")?.parse()?)
+}
+
+/// A line of /proc/PID/status, `VmRSS:` or `VmHWM:`, in megabytes.
+///
+/// # Errors
+/// When there is no such process or line.
+pub fn megabytes(pid: u32, line: &str) -> Fallible<f64> {
+    Ok(status(pid, line)? as f64 * 1024.0 / 1e6)
 }
 
 impl Drop for Program {

@@ -46,13 +46,15 @@ struct Outcome {
 
 /// One step.
 pub(crate) fn only(workspace: &Workspace, name: &str) -> Result<(), String> {
-    match AFTER_TESTS.iter().find(|(known, _)| *known == name) {
-        Some((_, step)) => step(workspace),
-        None => {
-            let known: Vec<&str> = AFTER_TESTS.iter().map(|(known, _)| *known).collect();
-            Err(format!("no step `{name}`; there are: {}", known.join(", ")))
-        }
-    }
+    step_named(name)?(workspace)
+}
+
+fn step_named(name: &str) -> Result<Step, String> {
+    let found = AFTER_TESTS.iter().find(|(known, _)| *known == name);
+    found.map(|(_, step)| *step).ok_or_else(|| {
+        let known: Vec<&str> = AFTER_TESTS.iter().map(|(known, _)| *known).collect();
+        format!("no step `{name}`; there are: {}", known.join(", "))
+    })
 }
 
 pub(crate) fn task(workspace: &Workspace) -> ExitCode {
@@ -208,6 +210,16 @@ fn examples(workspace: &Workspace) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_step_is_found_by_its_name() {
+        assert!(step_named("clippy").is_ok());
+        let refused = step_named("clipy").unwrap_err();
+        assert!(
+            refused.starts_with("no step `clipy`; there are: format, clippy,"),
+            "{refused}"
+        );
+    }
 
     #[test]
     fn the_table_shows_what_failed() {

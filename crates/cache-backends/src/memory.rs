@@ -184,6 +184,13 @@ mod tests {
     use super::*;
     use crate::conformance::{self, Sample, key};
 
+    fn bounded(max_bytes: u64, max_entry_bytes: usize) -> MemoryStore<Sample> {
+        MemoryStore::new(MemoryLimits {
+            max_bytes,
+            max_entry_bytes,
+        })
+    }
+
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn passes_the_conformance_suite() {
         conformance::run(|| async { MemoryStore::default() }).await;
@@ -191,10 +198,7 @@ mod tests {
 
     #[tokio::test]
     async fn stays_within_its_bytes() {
-        let store = MemoryStore::new(MemoryLimits {
-            max_bytes: 1 << 20,
-            max_entry_bytes: 64 << 10,
-        });
+        let store = bounded(1 << 20, 64 << 10);
         for number in 0..10_000 {
             store
                 .merge(&key(number), Sample::new(1, 5 << 10))
@@ -210,10 +214,7 @@ mod tests {
     /// often the list that everybody polls, would be paid for each time.
     #[tokio::test]
     async fn a_large_value_finds_room_in_a_full_store() {
-        let store = MemoryStore::new(MemoryLimits {
-            max_bytes: 4 << 20,
-            max_entry_bytes: 1 << 20,
-        });
+        let store = bounded(4 << 20, 1 << 20);
         for round in 1..4 {
             for number in 0..2_000 {
                 let small = Sample::new(round, 5 << 10);
@@ -232,10 +233,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_used_longest_ago_goes_first() {
-        let store = MemoryStore::new(MemoryLimits {
-            max_bytes: 1 << 20,
-            max_entry_bytes: 64 << 10,
-        });
+        let store = bounded(1 << 20, 64 << 10);
         for number in 0..1_000 {
             let value = Sample::new(1, 5 << 10);
             store.merge(&key(number), value).await.unwrap();
@@ -249,10 +247,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_value_that_grew_too_large_takes_the_old_one_with_it() {
-        let store = MemoryStore::new(MemoryLimits {
-            max_bytes: 1 << 20,
-            max_entry_bytes: 1 << 10,
-        });
+        let store = bounded(1 << 20, 1 << 10);
         assert_eq!(
             store.merge(&key(1), Sample::new(1, 100)).await.unwrap(),
             Written::Stored
