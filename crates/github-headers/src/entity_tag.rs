@@ -69,7 +69,7 @@ impl EntityTag {
         check_opaque(opaque)?;
         Ok(Self {
             weak,
-            text: header_value(text)?,
+            text: header_value(text.to_vec())?,
         })
     }
 
@@ -97,7 +97,7 @@ impl EntityTag {
         text.push(b'"');
         Ok(Self {
             weak: prefix.len() > 1,
-            text: header_value(&text)?,
+            text: header_value(text)?,
         })
     }
 
@@ -154,7 +154,7 @@ impl EntityTag {
         }
     }
 
-    /// The tag as a field value, without copying it.
+    /// The tag as a field value, without copying it. Who needs the tag no more takes the value: `HeaderValue::from(tag)`.
     pub fn to_header_value(&self) -> HeaderValue {
         self.text.clone()
     }
@@ -179,9 +179,15 @@ fn check_opaque(opaque: &[u8]) -> Result<(), EntityTagError> {
     }
 }
 
-fn header_value(text: &[u8]) -> Result<HeaderValue, EntityTagError> {
+fn header_value(text: Vec<u8>) -> Result<HeaderValue, EntityTagError> {
     // `etagc` is a subset of what a field value may hold, so this cannot fail after `check_opaque`.
-    HeaderValue::from_bytes(text).map_err(|_| EntityTagError::ForbiddenByte { offset: 0 })
+    HeaderValue::try_from(text).map_err(|_| EntityTagError::ForbiddenByte { offset: 0 })
+}
+
+impl From<EntityTag> for HeaderValue {
+    fn from(tag: EntityTag) -> Self {
+        tag.text
+    }
 }
 
 impl fmt::Display for EntityTag {

@@ -153,7 +153,7 @@ fn translate(target: &PathAndQuery) -> (PathAndQuery, Dialect) {
 /// Encoded dots and slashes count as well: whoever is behind the upstream's front may decode before it resolves.
 fn has_dot_segment(path: &str) -> bool {
     // The common case has no such thing at all.
-    if !path.contains("/.") && !path.contains('%') {
+    if memchr::memchr2(b'.', b'%', path.as_bytes()).is_none() {
         return false;
     }
     let mut rest = path.as_bytes();
@@ -208,12 +208,26 @@ fn host_is_sound(version: Version, uri: &Uri, headers: &HeaderMap) -> bool {
         return false;
     }
     match first {
+        Some(host) if is_plain_host(host.as_bytes()) => true,
         Some(host) => {
             Authority::try_from(host.as_bytes()).is_ok_and(|host| !host.as_str().contains('@'))
         }
         // HTTP/2 names the authority in the target; HTTP/1.0 needs none.
         None => version != Version::HTTP_11 || uri.authority().is_some(),
     }
+}
+
+/// Whether it is a name or an IPv4 address, and perhaps a port: what nearly all are, told without parsing.
+fn is_plain_host(host: &[u8]) -> bool {
+    let (name, port) = match memchr::memchr(b':', host) {
+        Some(colon) => (&host[..colon], &host[colon + 1..]),
+        None => (host, &b"80"[..]),
+    };
+    let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    !name.is_empty()
+        && name.iter().all(is_of_name)
+        && (1..=5).contains(&port.len())
+        && port.iter().all(u8::is_ascii_digit)
 }
 
 #[cfg(test)]
@@ -359,6 +373,11 @@ mod tests {
         check(Version::HTTP_11, &["a", "b"], "/", false);
         check(Version::HTTP_11, &["a/b"], "/", false);
         check(Version::HTTP_11, &["user@a"], "/", false);
+        check(Version::HTTP_11, &["mirror:8080"], "/", true);
+        check(Version::HTTP_11, &["127.0.0.1"], "/", true);
+        check(Version::HTTP_11, &["a:b:1"], "/", false);
+        check(Version::HTTP_11, &["a b"], "/", false);
+        check(Version::HTTP_11, &[""], "/", false);
         check(Version::HTTP_10, &[], "/", true);
         check(Version::HTTP_2, &[], "https://mirror/", true);
     }

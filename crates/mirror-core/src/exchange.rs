@@ -28,7 +28,7 @@ use crate::outcome::{XCache, tell};
 use crate::problem::Problem;
 use crate::rewrite::{Base, Positions, Rewriter, Rewritten};
 use crate::spans;
-use crate::tally::{Answered, Variant};
+use crate::tally::Answered;
 use crate::timed::UpstreamTime;
 use crate::users::{Denied, Desk, Visitor};
 
@@ -288,7 +288,7 @@ impl Exchange {
             // A compressed body could not be rewritten. The upstream leg is compressed all the same.
             parts.headers.remove(ACCEPT_ENCODING);
         }
-        shared.instruments.tally.saw(&Variant::of(&parts.headers));
+        shared.instruments.tally.saw(&parts.headers);
         parts.extensions.insert(asked.upstream_time.clone());
         if let Some(policy) = shared.routing.policy(&parts.method, asked.target.path()) {
             parts.extensions.insert(policy);

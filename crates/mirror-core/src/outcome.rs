@@ -95,48 +95,127 @@ pub(crate) fn tell(report: &Report, headers: &mut HeaderMap) {
     }
 }
 
-/// All that the text depends on.
-type Told = (Outcome, Option<StatusCode>, Collapse, Option<i64>);
+/// All that the text depends on but the number of seconds.
+type Told = (Outcome, Option<StatusCode>, Collapse, Lifetime);
 
-/// Longer lifetimes are seldom met twice.
-const LONGEST_REMEMBERED_SECONDS: i64 = 120;
+/// Whether the text tells how long the answer stays fresh.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Lifetime {
+    Told,
+    Untold,
+}
 
-/// A few dozen texts are said again and again, each with up to as many lifetimes. Whoever finds more makes the rest anew
-/// each time.
-const MOST_REMEMBERED: usize = 1024;
+/// A text whose number of seconds is left out.
+enum Template {
+    Whole(HeaderValue),
+    Around { before: String, after: String },
+}
+
+/// A few dozen texts are said again and again. Whoever finds more makes the rest anew each time.
+const MOST_REMEMBERED: usize = 256;
 
 thread_local! {
-    static SAID: RefCell<HashMap<Told, HeaderValue>> = RefCell::default();
+    static SAID: RefCell<HashMap<Told, Template>> = RefCell::default();
 }
 
 /// Putting the text together takes 4,000 instructions, a tenth of a fresh hit.
 fn cache_status(report: &Report) -> HeaderValue {
-    let make = || report.cache_status(NAME).to_header_value();
-    let remembered = 0..=LONGEST_REMEMBERED_SECONDS;
-    if report
-        .ttl_seconds
-        .is_some_and(|ttl| !remembered.contains(&ttl))
-    {
-        return make();
-    }
+    let ttl_seconds = report.ttl_seconds;
     let told = (
         report.outcome,
         report.upstream_status,
         report.collapse,
-        report.ttl_seconds,
+        match ttl_seconds {
+            Some(_) => Lifetime::Told,
+            None => Lifetime::Untold,
+        },
     );
+    let made = || report.cache_status(NAME).to_header_value();
     SAID.with_borrow_mut(|said| match said.get(&told) {
-        Some(value) => value.clone(),
-        None if said.len() < MOST_REMEMBERED => said.entry(told).or_insert_with(make).clone(),
-        None => make(),
+        Some(template) => template.filled(ttl_seconds).unwrap_or_else(made),
+        None => {
+            let made = made();
+            if said.len() < MOST_REMEMBERED {
+                said.insert(told, Template::of(made.clone(), ttl_seconds));
+            }
+            made
+        }
     })
 }
+
+impl Template {
+    fn of(value: HeaderValue, ttl_seconds: Option<i64>) -> Self {
+        let around = ttl_seconds.and_then(|seconds| {
+            // No other parameter and no value of ours has this in it.
+            let lifetime = format!("{TTL}{seconds}");
+            let (before, after) = value.to_str().ok()?.split_once(&*lifetime)?;
+            let before = format!("{before}{TTL}");
+            let after = after.to_owned();
+            Some(Self::Around { before, after })
+        });
+        around.unwrap_or(Self::Whole(value))
+    }
+
+    /// `None` if it tells something else.
+    fn filled(&self, ttl_seconds: Option<i64>) -> Option<HeaderValue> {
+        match (self, ttl_seconds) {
+            (Self::Around { before, after }, Some(seconds)) => {
+                let text = [before, &*seconds.to_string(), after].concat();
+                HeaderValue::try_from(text).ok()
+            }
+            (Self::Whole(value), None) => Some(value.clone()),
+            _ => None,
+        }
+    }
+}
+
+/// The parameter as it is written (RFC 9211 §2.5).
+const TTL: &str = "; ttl=";
 
 #[cfg(test)]
 mod tests {
     use github_conditional::{BypassReason, FreshReason, Storing, ValidatorKind};
+    use github_headers::CacheStatus;
 
     use super::*;
+
+    #[test]
+    fn a_remembered_text_is_the_one_that_would_be_made() {
+        #[track_caller]
+        fn check(status: CacheStatus, texts: [&str; 2]) {
+            let with = |ttl_seconds: Option<i64>| {
+                let status = status.clone();
+                let status = ttl_seconds.map_or(status.clone(), |seconds| status.ttl(seconds));
+                (status.to_header_value(), ttl_seconds)
+            };
+            assert_eq!(with(None).0, texts[0]);
+            assert_eq!(with(Some(60)).0, texts[1]);
+            let lifetimes = [0, 6, 60, 86_400, -3, i64::from(i32::MIN)].map(Some);
+            for (made, ttl_seconds) in lifetimes.map(with) {
+                let template = Template::of(made, ttl_seconds);
+                for (made, ttl_seconds) in lifetimes.map(with) {
+                    assert_eq!(template.filled(ttl_seconds), Some(made));
+                }
+                assert_eq!(template.filled(None), None);
+            }
+            let (made, ttl_seconds) = with(None);
+            let template = Template::of(made.clone(), ttl_seconds);
+            assert_eq!(template.filled(None), Some(made));
+            assert_eq!(template.filled(Some(60)), None);
+        }
+        let status = CacheStatus::new(NAME);
+        check(
+            status.clone().hit(),
+            ["github-mirror; hit", "github-mirror; hit; ttl=60"],
+        );
+        check(
+            status.fwd_status(StatusCode::OK).collapsed().detail("ttl"),
+            [
+                "github-mirror; fwd-status=200; collapsed; detail=ttl",
+                "github-mirror; fwd-status=200; collapsed; ttl=60; detail=ttl",
+            ],
+        );
+    }
 
     #[test]
     fn x_cache_values() {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use foldhash::quality::RandomState;
 use foldhash::{HashMap, HashMapExt as _};
 use github_conditional::{Collapse, CredentialClass, Fingerprint, Outcome, Report};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -248,8 +248,8 @@ impl Tally {
     }
 
     /// Remembers which forms of resources clients ask for, so that stored ones can be found again.
-    pub(crate) fn saw(&self, variant: &Variant) {
-        self.sums.lock().lately.saw(variant);
+    pub(crate) fn saw(&self, headers: &HeaderMap) {
+        self.sums.lock().lately.saw(headers);
     }
 
     /// The forms that clients have asked for.

@@ -170,7 +170,7 @@ impl Client<'_> {
         let tag = stored.tag();
         let mut answer = match self
             .conditions
-            .transfer(tag.as_ref(), representation.last_modified())
+            .transfer(tag.as_ref(), || representation.last_modified())
         {
             Transfer::NotModified => {
                 // As GitHub's own 304, but Link may have grown, and a 304 is the only way to tell the client.
@@ -192,9 +192,9 @@ impl Client<'_> {
                 answer(representation.status(), headers, body)
             }
         };
-        if let Some(tag) = &tag {
+        if let Some(tag) = tag {
             // The caller's own, whatever was stored with the body.
-            answer.headers_mut().insert(ETAG, tag.to_header_value());
+            answer.headers_mut().insert(ETAG, HeaderValue::from(tag));
         }
         answer.extensions_mut().insert(report);
         answer
@@ -262,7 +262,7 @@ impl Client<'_> {
             .headers
             .get(ETAG)
             .and_then(|value| EntityTag::parse(value).ok());
-        let modified = head.headers.get(LAST_MODIFIED);
+        let modified = || head.headers.get(LAST_MODIFIED);
         self.conditions.transfer(tag.as_ref(), modified) == Transfer::NotModified
     }
 

@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::num::NonZeroU32;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -16,6 +17,7 @@ use http::header::{
     STRICT_TRANSPORT_SECURITY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS, X_XSS_PROTECTION,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
+use httpdate::HttpDate;
 
 type Field = (HeaderName, HeaderValue);
 
@@ -202,14 +204,15 @@ fn fill_in<'a>(
 ) {
     let mut added = None;
     for (name, value) in fields {
-        if added == Some(name) {
+        if added == Some(name) || !headers.contains_key(name) {
             headers.append(name.clone(), value.clone());
-        } else if let Entry::Vacant(place) = headers.entry(name) {
-            place.insert(value.clone());
             added = Some(name);
         }
     }
 }
+
+/// As long as `Thu, 26 Nov 2026 12:00:00 GMT` is.
+const DATE_BYTES: usize = 29;
 
 /// The date, if writing it again gives what was received.
 fn date_of(headers: &HeaderMap) -> Option<NonZeroU32> {
@@ -227,7 +230,11 @@ fn date_of(headers: &HeaderMap) -> Option<NonZeroU32> {
 }
 
 fn written(seconds: NonZeroU32) -> String {
-    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(u64::from(seconds.get())))
+    let date = UNIX_EPOCH + Duration::from_secs(u64::from(seconds.get()));
+    let mut text = String::with_capacity(DATE_BYTES);
+    // Writing to a string cannot fail.
+    let _written = write!(text, "{}", HttpDate::from(date));
+    text
 }
 
 /// The bits of all lines of a name; `None` unless every one is known, and they stand in the order of [`KNOWN`].

@@ -1,6 +1,6 @@
 //! Values under path patterns, found by walking a path once, however many patterns there are.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::{End, PathPattern, Segment, split};
 
@@ -13,7 +13,8 @@ pub(crate) struct PathTree<T> {
 
 #[derive(Clone, Debug)]
 struct Node<T> {
-    literal: HashMap<Box<str>, usize>,
+    /// Mostly a few, where comparing is cheaper than hashing; and whoever asks cannot choose names that collide.
+    literal: BTreeMap<Box<str>, usize>,
     any: Option<usize>,
     /// For the path that ends here.
     here: Option<T>,
@@ -24,7 +25,7 @@ struct Node<T> {
 impl<T> Default for Node<T> {
     fn default() -> Self {
         Self {
-            literal: HashMap::new(),
+            literal: BTreeMap::new(),
             any: None,
             here: None,
             below: None,

@@ -165,7 +165,7 @@ impl Asked {
         }
         let tag = headers.get(ETAG).and_then(|tag| EntityTag::parse(tag).ok());
         self.conditions
-            .transfer(tag.as_ref(), headers.get(LAST_MODIFIED))
+            .transfer(tag.as_ref(), || headers.get(LAST_MODIFIED))
     }
 
     /// What was said to surrogates is for surrogates.

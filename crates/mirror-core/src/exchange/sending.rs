@@ -34,7 +34,8 @@ impl Exchange {
         mut request: Request<RequestBody>,
     ) -> impl Future<Output = Result<Answer, Unsent>> + Send {
         let shared = &*self.shared;
-        let peer = request.extensions().get::<Peer>().copied();
+        // Nobody behind this asks for it, and without it the map of extensions need not grow for those who come.
+        let peer = request.extensions_mut().remove::<Peer>();
         let usage = match request.body().is_end_stream() {
             true => shared
                 .pool

@@ -35,13 +35,6 @@ pub(crate) struct Variant {
 }
 
 impl Variant {
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
-        Self {
-            accept: headers.get(ACCEPT).cloned(),
-            api_version: headers.get(API_VERSION).cloned(),
-        }
-    }
-
     pub(crate) fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         if let Some(accept) = &self.accept {
@@ -78,10 +71,20 @@ impl Lately {
         latest.find(|answer| answer.target == target).copied()
     }
 
-    pub(super) fn saw(&mut self, variant: &Variant) {
-        let worth = self.variants.len() < MAX_VARIANTS && variant.bytes() <= MAX_VARIANT_BYTES;
-        if !self.variants.contains(variant) && worth {
-            self.variants.push(variant.clone());
+    pub(super) fn saw(&mut self, headers: &HeaderMap) {
+        let (accept, api_version) = (headers.get(ACCEPT), headers.get(API_VERSION));
+        let mut known = self.variants.iter();
+        if known.any(|known| {
+            known.accept.as_ref() == accept && known.api_version.as_ref() == api_version
+        }) {
+            return;
+        }
+        let variant = Variant {
+            accept: accept.cloned(),
+            api_version: api_version.cloned(),
+        };
+        if self.variants.len() < MAX_VARIANTS && variant.bytes() <= MAX_VARIANT_BYTES {
+            self.variants.push(variant);
         }
     }
 
@@ -99,12 +102,10 @@ mod tests {
         let mut lately = Lately::default();
         for number in 0..1000 {
             let accept = HeaderValue::from_str(&format!("text/{}", number % 500)).unwrap();
-            let variant = Variant {
-                accept: Some(accept),
-                api_version: None,
-            };
-            lately.saw(&variant);
-            lately.saw(&variant);
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT, accept);
+            lately.saw(&headers);
+            lately.saw(&headers);
         }
         assert_eq!(lately.variants().len(), MAX_VARIANTS);
     }
