@@ -5,9 +5,10 @@
 
 use std::fmt;
 use std::future::Future;
-#[cfg(feature = "packed")]
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use moka::notification::RemovalCause;
 use moka::ops::compute::Op;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
@@ -44,6 +45,7 @@ impl Default for MemoryLimits {
 pub struct MemoryStore<V: CacheValue> {
     cache: Cache<StoreKey, V, KeyHasherBuilder>,
     max_entry_bytes: usize,
+    evicted: Arc<AtomicU64>,
     #[cfg(feature = "packed")]
     packing: Option<Packer<V>>,
 }
@@ -55,6 +57,8 @@ type Packer<V> = Arc<dyn Fn(V) -> V + Send + Sync>;
 impl<V: CacheValue> MemoryStore<V> {
     /// An empty store with the given bounds.
     pub fn new(limits: MemoryLimits) -> Self {
+        let evicted = Arc::<AtomicU64>::default();
+        let counted = Arc::clone(&evicted);
         let cache = Cache::builder()
             .max_capacity(limits.max_bytes)
             // moka's default, TinyLFU, lets a newcomer in when it was asked for more often than all whose room it takes
@@ -63,10 +67,16 @@ impl<V: CacheValue> MemoryStore<V> {
             .weigher(|_key, value: &V| {
                 u32::try_from(value.weight_bytes() + ENTRY_OVERHEAD_BYTES).unwrap_or(u32::MAX)
             })
+            .eviction_listener(move |_key, _value, cause| {
+                if cause == RemovalCause::Size {
+                    counted.fetch_add(1, Ordering::Relaxed);
+                }
+            })
             .build_with_hasher(KeyHasherBuilder);
         Self {
             cache,
             max_entry_bytes: limits.max_entry_bytes,
+            evicted,
             #[cfg(feature = "packed")]
             packing: None,
         }
@@ -111,6 +121,13 @@ impl<V: CacheValue> MemoryStore<V> {
         self.cache.run_pending_tasks();
     }
 
+    /// Values that gave way to others so far, since they did not all fit into [`MemoryLimits::max_bytes`].
+    pub fn evicted(&self) -> u64 {
+        // Those that are to go are gone, so that the count is not behind what `usage` tells.
+        self.settle();
+        self.evicted.load(Ordering::Relaxed)
+    }
+
     fn merge_now(&self, key: &StoreKey, arriving: V) -> Written {
         let mut written = Written::Stored;
         let outcome = &mut written;
@@ -142,6 +159,7 @@ impl<V: CacheValue> Clone for MemoryStore<V> {
         Self {
             cache: self.cache.clone(),
             max_entry_bytes: self.max_entry_bytes,
+            evicted: Arc::clone(&self.evicted),
             #[cfg(feature = "packed")]
             packing: self.packing.clone(),
         }
@@ -208,6 +226,26 @@ mod tests {
         let usage = store.usage();
         assert!(usage.bytes <= 1 << 20, "{usage:?}");
         assert!(usage.entries > 100, "{usage:?}");
+        assert_eq!(store.evicted() + usage.entries, 10_000);
+    }
+
+    #[tokio::test]
+    async fn only_what_gave_way_counts_as_evicted() {
+        let store = bounded(1 << 20, 10 << 10);
+        for version in 1..4 {
+            let value = Sample::new(version, 5 << 10);
+            store.merge(&key(1), value).await.unwrap();
+        }
+        store.remove(&key(1)).await.unwrap();
+        // Replaced, removed, too large: none of them for want of room.
+        let value = Sample::new(1, 5 << 10);
+        store.merge(&key(2), value).await.unwrap();
+        let large = Sample::new(2, 50 << 10);
+        assert_eq!(
+            store.merge(&key(2), large).await.unwrap(),
+            Written::TooLarge
+        );
+        assert_eq!((store.evicted(), store.usage().entries), (0, 0));
     }
 
     /// A policy that weighs how often values were asked for would keep hundreds of small ones instead, and the large one,

@@ -23,6 +23,11 @@ impl<P, S> ShadowedStore<P, S> {
     pub fn primary(&self) -> &P {
         &self.primary
     }
+
+    /// What stands in for it.
+    pub fn shadow(&self) -> &S {
+        &self.shadow
+    }
 }
 
 impl<V, P, S> CacheStore<V> for ShadowedStore<P, S>

@@ -185,6 +185,20 @@ impl<V: Persist> Store<V> {
         }
     }
 
+    /// Entries that gave way to others so far, by level. Redis evicts by its own settings and counts by itself.
+    pub(crate) fn evicted(&self) -> Vec<(Level, u64)> {
+        let memory = |memory: &Memory<V>| (Level::Memory, memory.inner.evicted());
+        match self {
+            Self::Memory(store) => vec![memory(store)],
+            Self::Redis(store) => vec![memory(store.shadow())],
+            Self::Disk(store) => {
+                let disk = store.far().get_ref().inner.stats().evicted;
+                vec![memory(store.near()), (Level::Disk, disk)]
+            }
+            Self::Tiered(store) => vec![memory(store.near())],
+        }
+    }
+
     /// Waits until what was written is where a restart or another mirror finds it.
     pub(crate) async fn flush(&self) {
         match self {
@@ -214,6 +228,8 @@ pub(crate) trait Levels: Send + Sync {
     fn guard(&self) -> Option<(Level, GuardStats)>;
     /// What happened at Redis, where it is used.
     fn redis_stats(&self) -> Option<RedisStats>;
+    /// Entries that gave way to others so far, by level.
+    fn evicted(&self) -> Vec<(Level, u64)>;
     /// Waits until what was written is where a restart or another mirror finds it.
     fn flush(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
@@ -233,6 +249,10 @@ impl<V: Persist> Levels for Store<V> {
 
     fn redis_stats(&self) -> Option<RedisStats> {
         Store::redis_stats(self)
+    }
+
+    fn evicted(&self) -> Vec<(Level, u64)> {
+        Store::evicted(self)
     }
 
     fn flush(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {

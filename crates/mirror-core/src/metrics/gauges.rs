@@ -89,7 +89,7 @@ pub(crate) fn quota_gauges(metrics: &Metrics, ledger: &SharedLedger, clock: &Arc
     );
 }
 
-/// Gauges and counters of the levels of the store that can fail.
+/// Gauges and counters of the levels of the store: how full they are, and how those that can fail are.
 pub(crate) fn store_gauges(metrics: &Metrics, store: &Arc<dyn Levels>) {
     let guarded = Arc::clone(store);
     metrics.gauges(
@@ -106,6 +106,17 @@ pub(crate) fn store_gauges(metrics: &Metrics, store: &Arc<dyn Levels>) {
             }
         },
     );
+    let bounded = Arc::clone(store);
+    metrics
+        .meter()
+        .u64_observable_counter("github_mirror_store_evictions_total")
+        .with_description("Entries that gave way to others, since a level of the store is full.")
+        .with_callback(move |observer| {
+            for (level, count) in bounded.evicted() {
+                observer.observe(count, &[KeyValue::new("level", level.as_str())]);
+            }
+        })
+        .build();
     let redis = Arc::clone(store);
     metrics.gauges(
         "github_mirror_redis_writes_waiting",

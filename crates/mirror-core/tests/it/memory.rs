@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Method, Request};
 use http_body_util::{BodyExt, Full};
-use mirror_core::config::{DefaultPolicy, MemoryCompression};
+use mirror_core::config::{CacheKind, DefaultPolicy, MemoryCompression};
 use serde_json::json;
 
 use crate::rig::Rig;
@@ -64,7 +64,61 @@ async fn a_working_set_of_10_000_resources_stays_inside_its_bytes() {
             assert!(usage.bytes <= BOUND, "{usage:?} after {number}");
         }
     }
-    assert!(rig.mirror.inspect().usage().entries > 500);
+    let entries = rig.mirror.inspect().usage().entries;
+    assert!(entries > 500);
+    let evicted = rig.metric("github_mirror_store_evictions_total{level=\"memory\"}");
+    assert_eq!(evicted + entries as f64, 10_000.0);
+}
+
+#[tokio::test]
+async fn each_level_that_is_full_says_what_gave_way() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("cache");
+    let rig = Rig::with(
+        |config| {
+            config.cache.kind = CacheKind::Disk;
+            config.cache.disk_path = Some(path);
+            config.cache.max_bytes = 1 << 18;
+            config.cache.disk_max_bytes = 1 << 20;
+        },
+        |sim| {
+            sim.switches(github_sim::Switches::unlimited())
+                .record_requests(0)
+        },
+    )
+    .await;
+    let evicted = |level: &str| {
+        rig.metric(&format!(
+            "github_mirror_store_evictions_total{{level=\"{level}\"}}"
+        ))
+    };
+    let token = rig.sim.user_token("a");
+    let ask = async |numbers: std::ops::Range<u32>| {
+        for number in numbers {
+            let target = format!("/repos/octo/r{number}");
+            // Nothing that could be compressed.
+            let padding: String = (0..100)
+                .map(|part| format!("{:016x}", scrambled(number * 100 + part)))
+                .collect();
+            rig.shelf.put(&target, &json!({ "padding": padding }));
+            rig.get(&target, &token).await;
+        }
+        rig.mirror.flush_store().await;
+    };
+    ask(0..50).await;
+    assert_eq!((evicted("memory"), evicted("disk")), (0.0, 0.0));
+    ask(50..300).await;
+    assert!(evicted("memory") > 0.0);
+    assert_eq!(evicted("disk"), 0.0);
+    ask(300..2_000).await;
+    assert!(evicted("disk") > 0.0);
+}
+
+/// A number that looks like chance, always the same (splitmix64).
+fn scrambled(number: u32) -> u64 {
+    let mixed = u64::from(number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB)
 }
 
 /// The list that everybody polls takes the room of a hundred small resources, and is fetched once all the same.
