@@ -3,6 +3,7 @@
 //! All of them come from the one [`Report`] of the engine.
 
 use std::cell::RefCell;
+use std::ops::RangeInclusive;
 
 use foldhash::HashMap;
 use github_conditional::{Collapse, Outcome, Report, Trouble};
@@ -159,7 +160,7 @@ impl Template {
     /// `None` if it tells something else.
     fn filled(&self, ttl_seconds: Option<i64>) -> Option<HeaderValue> {
         match (self, ttl_seconds) {
-            (Self::Around { before, after }, Some(seconds)) => {
+            (Self::Around { before, after }, Some(seconds)) if SECONDS.contains(&seconds) => {
                 let text = [before, &*seconds.to_string(), after].concat();
                 HeaderValue::try_from(text).ok()
             }
@@ -171,6 +172,9 @@ impl Template {
 
 /// The parameter as it is written (RFC 9211 §2.5).
 const TTL: &str = "; ttl=";
+
+/// What an integer of a structured field may be (RFC 9651 §3.3.1); the rare one beyond is not filled in here.
+const SECONDS: RangeInclusive<i64> = -999_999_999_999_999..=999_999_999_999_999;
 
 #[cfg(test)]
 mod tests {
@@ -196,6 +200,7 @@ mod tests {
                 for (made, ttl_seconds) in lifetimes.map(with) {
                     assert_eq!(template.filled(ttl_seconds), Some(made));
                 }
+                assert_eq!(template.filled(Some(i64::MAX)), None);
                 assert_eq!(template.filled(None), None);
             }
             let (made, ttl_seconds) = with(None);
