@@ -192,6 +192,8 @@ fn signal(name: &str, pids: &[u32]) -> Command {
     let line = format!("sleep ${{DELAY:-0}}; kill -{name} {pids} 2>/dev/null || true");
     let mut command = Command::new("bash");
     command.args(["-c", &line]);
+    // Its `sleep` may outlive it, and would keep open what we write to.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
     command
 }
 

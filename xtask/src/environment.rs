@@ -28,6 +28,12 @@ pub(crate) fn home() -> Option<PathBuf> {
     env::var_os("HOME").map(PathBuf::from)
 }
 
+/// Where cargo keeps what it has fetched.
+pub(crate) fn cargo_home() -> Option<PathBuf> {
+    let set = env::var_os("CARGO_HOME").map(PathBuf::from);
+    set.or_else(|| home().map(|home| home.join(".cargo")))
+}
+
 /// `PATH` with `first` in front.
 pub(crate) fn path_with(first: &[PathBuf]) -> Result<OsString, String> {
     let inherited = env::var_os("PATH").unwrap_or_default();

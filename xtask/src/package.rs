@@ -2,9 +2,13 @@
 //! that they ask for.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::environment;
 use crate::process::{self, cargo};
 use crate::test::locked;
 use crate::workspace::Workspace;
@@ -14,6 +18,8 @@ pub(crate) const PUBLISHED: [&str; 3] = ["github-headers", "cache-backends", "gi
 
 pub(crate) fn task(workspace: &Workspace) -> Result<(), String> {
     rust_version(workspace)?;
+    let sources = environment::cargo_home().map(|home| home.join("registry/src"));
+    forget(&workspace.debug_folder(), sources.as_deref())?;
     // All at once: each is built from its archive, against the archives of the others.
     let mut command = cargo(&["package", "--allow-dirty", "--quiet"]);
     for name in PUBLISHED {
@@ -22,6 +28,56 @@ pub(crate) fn task(workspace: &Workspace) -> Result<(), String> {
     process::run(command.current_dir(&workspace.root).args(locked()))?;
     println!("package: {} are ready for a registry", PUBLISHED.join(", "));
     Ok(())
+}
+
+/// Makes cargo look at the archives of this run. It takes what came from a registry as the same for ever, and the
+/// archives of an earlier run, with the same version, are such.
+fn forget(built: &Path, sources: Option<&Path>) -> Result<(), String> {
+    for name in PUBLISHED {
+        // A registry in a folder has no host, so what was unpacked from it is under a name that begins with a dash.
+        for registry in entries(sources, "-")? {
+            for unpacked in entries(Some(&registry), &format!("{name}-"))? {
+                remove(&unpacked)?;
+            }
+        }
+        let compiled = format!("{}-", name.replace('-', "_"));
+        for uses in entries(Some(&built.join("deps")), &compiled)? {
+            if uses.extension().is_some_and(|extension| extension == "d")
+                && let Some(hash) = uses.file_stem().and_then(|stem| stem.to_str())
+                && let Some(hash) = hash.strip_prefix(&compiled)
+                && fs::read_to_string(&uses).is_ok_and(|text| text.contains("/registry/src/-"))
+            {
+                remove(&built.join(".fingerprint").join(format!("{name}-{hash}")))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is in a folder under a name that begins like this; nothing if there is no such folder.
+fn entries(folder: Option<&Path>, begins: &str) -> Result<Vec<PathBuf>, String> {
+    let Some(folder) = folder.filter(|folder| folder.is_dir()) else {
+        return Ok(Vec::new());
+    };
+    let read = || {
+        let found = fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path()));
+        found.collect::<Result<Vec<_>, _>>()
+    };
+    let mut found = read().map_err(|error| format!("{}: {error}", folder.display()))?;
+    found.retain(|path| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| name.starts_with(begins))
+    });
+    Ok(found)
+}
+
+fn remove(folder: &Path) -> Result<(), String> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(format!("{}: {error}", folder.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// No dependency may ask for a newer Rust than the crates promise.
@@ -150,6 +206,32 @@ mod tests {
     fn check(asked: &str, kind: Option<&str>, expected: &[&str]) {
         let graph = Graph::parse(&metadata(asked, kind)).unwrap();
         assert_eq!(graph.too_new(&["github-headers"]), expected);
+    }
+
+    #[test]
+    fn what_an_earlier_run_has_unpacked_and_compiled_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let (built, sources) = (folder.path().join("debug"), folder.path().join("src"));
+        let file = |path: PathBuf, text: &str| {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, text).unwrap();
+            path
+        };
+        let compiled = |hash: &str, source: &str| {
+            let uses = format!("deps/github_headers-{hash}.d");
+            file(built.join(uses), &format!("x.rmeta: {source}/src/lib.rs"));
+            let print = format!(".fingerprint/github-headers-{hash}/lib");
+            file(built.join(print), "")
+        };
+        let ours = compiled("aa", "crates/github-headers");
+        let archived = compiled("bb", "/h/registry/src/-12/github-headers-0.1.0");
+        let unpacked = file(sources.join("-12/github-headers-0.1.0/src/lib.rs"), "");
+        let other = file(sources.join("-12/http-1.5.0/src/lib.rs"), "");
+        let public = file(sources.join("index-12/github-headers-0.1.0/src/lib.rs"), "");
+        forget(&built, Some(&sources)).unwrap();
+        let left = [&ours, &archived, &unpacked, &other, &public].map(|path| path.exists());
+        assert_eq!(left, [true, false, false, true, true]);
+        forget(&folder.path().join("none"), None).unwrap();
     }
 
     #[test]

@@ -173,7 +173,16 @@ impl fmt::Display for PathPattern {
 
 /// The segments of a canonical path; doubled and trailing slashes count for nothing.
 pub(crate) fn split(canonical: &str) -> impl Iterator<Item = &str> + Clone {
-    canonical.split('/').filter(|segment| !segment.is_empty())
+    let mut rest = canonical;
+    std::iter::from_fn(move || {
+        let from = rest.bytes().position(|byte| byte != b'/')?;
+        // Segments are short: going through them is cheaper than to set out on a search.
+        let length = rest[from..].bytes().position(|byte| byte == b'/');
+        let until = length.map_or(rest.len(), |length| from + length);
+        let segment = &rest[from..until];
+        rest = &rest[until..];
+        Some(segment)
+    })
 }
 
 /// Lower case, and unreserved characters as themselves (RFC 3986 §6.2.2). An encoded slash stays encoded.

@@ -13,6 +13,9 @@ pub(crate) use json::{Positions, Rewriter, Rewritten};
 /// GitHub's public origin: bodies and links name it whatever the upstream is.
 const GITHUB: &str = "https://api.github.com";
 
+/// Its host, by which a client may reach the mirror too.
+const GITHUB_HOST: &str = "api.github.com";
+
 /// The origins to replace, and by what.
 #[derive(Clone, Debug)]
 pub(crate) struct Origins {
@@ -68,12 +71,7 @@ impl Origins {
         let Some(host) = host.or_else(|| uri.authority().map(Authority::as_str)) else {
             return Base::Unchanged;
         };
-        let names_github = |origin: &str| {
-            origin
-                .split_once("://")
-                .is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(host))
-        };
-        if dialect == Dialect::Dotcom && names_github(GITHUB) {
+        if dialect == Dialect::Dotcom && host.eq_ignore_ascii_case(GITHUB_HOST) {
             return Base::Unchanged;
         }
         Base::Url([self.scheme, "://", host, dialect.prefix()].concat())

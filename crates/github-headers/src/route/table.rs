@@ -95,8 +95,9 @@ impl Table {
                 _ => None,
             });
         };
-        let (segment, tail) = match rest.split_once('/') {
-            Some((segment, tail)) => (segment, Some(tail)),
+        // Segments are short: going through them is cheaper than to set out on a search.
+        let (segment, tail) = match rest.bytes().position(|byte| byte == b'/') {
+            Some(at) => (&rest[..at], Some(&rest[at + 1..])),
             None => (rest, None),
         };
         if let Some(found) = node
