@@ -3,8 +3,9 @@
 //!
 //! Proxies run on one core, load and upstream on another, as processes of their own; all contestants of a scenario are
 //! warmed alike and take turns in short rounds, so that whatever else the machine does hurts all of them alike. Each
-//! figure is the median over the rounds. Processor time is that of the proxy's whole process tree; on a machine that
-//! does other things too it is the figure to go by.
+//! figure is the median over the rounds; what a request costs beside nginx is the median of what it was in each round.
+//! Processor time is that of the proxy's whole process tree; on a machine that does other things too it is the figure to
+//! go by.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -15,7 +16,7 @@ use std::time::Duration;
 use benches::Fallible;
 use benches::effort::Effort;
 use benches::load::{Extent, Load, Names, Pace, Requests, Wire};
-use benches::measure::{COLUMNS, medians, round};
+use benches::measure::{COLUMNS, TO_NGINX, medians, relative_cost, round};
 use benches::peers::{Mirror, Peers, Settings, Store, start_mirror};
 use benches::process::{Program, can_pin, pin_self};
 use benches::results::{Plot, Results, Section};
@@ -359,7 +360,7 @@ struct Scenario<'a> {
 impl Scenario<'_> {
     async fn run(&self, field: &Field, effort: Effort) -> Fallible<Section> {
         let (rounds, time) =
-            effort.choose((2, Duration::from_millis(400)), (7, Duration::from_secs(1)));
+            effort.choose((2, Duration::from_millis(400)), (9, Duration::from_secs(1)));
         let upstream = field.peers.upstream.1;
         for contestant in &self.contestants {
             self.warm(contestant).await?;
@@ -374,9 +375,18 @@ impl Scenario<'_> {
                 samples.push(sample.map_err(named)?);
             }
         }
-        let mut section = Section::new(self.key, self.title, "proxy", &COLUMNS).drawn(Plot::Bars);
+        let mut all = self.contestants.iter().zip(&samples);
+        let nginx =
+            all.find_map(|(contestant, samples)| (contestant.name == "nginx").then_some(samples));
+        let columns = COLUMNS.iter().copied().chain(nginx.map(|_| TO_NGINX));
+        let columns: Vec<_> = columns.collect();
+        let mut section = Section::new(self.key, self.title, "proxy", &columns).drawn(Plot::Bars);
         for (contestant, samples) in self.contestants.iter().zip(&samples) {
-            section.row(contestant.name, medians(samples));
+            let relative = nginx.map(|nginx| relative_cost(samples, nginx));
+            section.row(
+                contestant.name,
+                medians(samples).into_iter().chain(relative),
+            );
             self.print(contestant.name, &section);
         }
         println!();
@@ -416,8 +426,10 @@ impl Scenario<'_> {
     /// One line for people.
     fn print(&self, name: &str, section: &Section) {
         let number = |column: &str| section.value(name, column).unwrap_or_default();
+        let relative = section.value(name, TO_NGINX);
+        let relative = relative.map_or(String::new(), |relative| format!("{relative:.2} of nginx"));
         println!(
-            "{:<16} {name:<30} {:>7.1} us CPU {:>8.0}/s   p50 {:>7.0} us   p99 {:>7.0} us   upstream {:.3}/request, {:.0}/s",
+            "{:<16} {name:<30} {:>7.1} us CPU {relative:>14} {:>8.0}/s   p50 {:>7.0} us   p99 {:>7.0} us   upstream {:.3}/request, {:.0}/s",
             self.key,
             number("CPU us/request"),
             number("requests/s"),

@@ -1,7 +1,7 @@
 //! What xtask reads from its surroundings: environment variables and the clock, each in one place.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,17 @@ pub(crate) fn place() -> Place {
 /// The cargo that started us, so that `cargo +toolchain xtask` stays on that toolchain.
 pub(crate) fn cargo() -> OsString {
     env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// The variables in which the `cargo run` that started us tells of our package.
+pub(crate) fn set_for_our_package() -> Vec<OsString> {
+    let names = env::vars_os().map(|(name, _)| name);
+    names.filter(|name| is_of_package(name)).collect()
+}
+
+fn is_of_package(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
 }
 
 pub(crate) fn home() -> Option<PathBuf> {

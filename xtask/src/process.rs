@@ -13,11 +13,21 @@ use crate::environment;
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(environment::cargo());
     command.args(arguments);
+    forget_our_package(&mut command);
     if environment::place() == environment::Place::Ci {
         // Nobody rebuilds after a CI run: incremental artefacts would only cost time and disk.
         command.env("CARGO_INCREMENTAL", "0");
     }
     command
+}
+
+/// Takes away what the `cargo run` that started us has said of our own package, for a command that is cargo or may call
+/// it: some build scripts run again when it changes, and all that depends on them is then compiled again, as often as
+/// `cargo` and `cargo xtask` take turns.
+pub(crate) fn forget_our_package(command: &mut Command) {
+    for name in environment::set_for_our_package() {
+        command.env_remove(name);
+    }
 }
 
 /// `program arguments`, as a reader would type it.
@@ -182,6 +192,15 @@ mod tests {
         seen.sort();
         assert_eq!(seen, ["err", "out"]);
         assert_eq!(status.code(), Some(3));
+    }
+
+    #[test]
+    fn what_cargo_says_of_our_package_is_not_handed_on() {
+        let said = || bash("echo ${CARGO_PKG_NAME-} ${CARGO_MANIFEST_DIR+set} ${PATH+set}");
+        assert_eq!(output(&mut said()).unwrap().trim(), "xtask set set");
+        let mut command = said();
+        forget_our_package(&mut command);
+        assert_eq!(output(&mut command).unwrap().trim(), "set");
     }
 
     #[test]

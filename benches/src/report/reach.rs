@@ -1,5 +1,6 @@
 //! What is to be reached, and what was: ratios of figures from one run.
 
+use crate::measure::TO_NGINX;
 use crate::results::Results;
 
 /// Where one figure stands.
@@ -61,7 +62,6 @@ impl Standing {
 }
 
 const MIRROR: &str = "github-mirror";
-const CPU: &str = "CPU us/request";
 const RATE: &str = "requests/s";
 
 /// Every figure that has a bound.
@@ -91,22 +91,22 @@ pub fn standings(all: &[Results]) -> Vec<Standing> {
         at_most(
             "CPU per revalidated 5 KB hit / nginx that asks each time",
             0.75,
-            to_peer("revalidated", "nginx", CPU),
+            to_peer("revalidated", "nginx", TO_NGINX),
         ),
         at_most(
             "CPU per fresh 5 KB hit / nginx",
             0.70,
-            to_peer("fresh", "nginx", CPU),
+            to_peer("fresh", "nginx", TO_NGINX),
         ),
         at_most(
             "CPU per revalidated 5 KB hit / Varnish",
             0.28,
-            to_peer("revalidated", "Varnish", CPU),
+            to_peer("revalidated", "Varnish", TO_NGINX),
         ),
         at_most(
             "CPU per revalidated 5 KB hit / squid",
             0.28,
-            to_peer("revalidated", "squid", CPU),
+            to_peer("revalidated", "squid", TO_NGINX),
         ),
         at_most(
             "p99 at 16 connections, revalidated / nginx",
@@ -163,7 +163,7 @@ mod tests {
 
     fn standing(figure: &str, mirror: f64, nginx: f64) -> Standing {
         let mut results = Results::new("end_to_end", "");
-        let mut section = Section::new("fresh", "", "", &[CPU]);
+        let mut section = Section::new("fresh", "", "", &[TO_NGINX]);
         section.row(MIRROR, [Some(mirror)]);
         section.row("nginx", [Some(nginx)]);
         results.sections.push(section);

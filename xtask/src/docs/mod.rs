@@ -66,5 +66,6 @@ fn execute(workspace: &Workspace, script: &str) -> Result<(), String> {
             "-o", "errexit", "-o", "nounset", "-o", "pipefail", "-o", "xtrace", "-c", script,
         ])
         .env("PATH", environment::path_with(&programs)?);
+    process::forget_our_package(&mut command);
     process::run_group(&mut command, BLOCK_LIMIT)
 }
