@@ -375,11 +375,10 @@ impl Scenario<'_> {
                 samples.push(sample.map_err(named)?);
             }
         }
-        let mut all = self.contestants.iter().zip(&samples);
-        let nginx =
-            all.find_map(|(contestant, samples)| (contestant.name == "nginx").then_some(samples));
-        let columns = COLUMNS.iter().copied().chain(nginx.map(|_| TO_NGINX));
-        let columns: Vec<_> = columns.collect();
+        let mut names = self.contestants.iter().map(|contestant| contestant.name);
+        let nginx = names.position(|name| name == "nginx");
+        let nginx = nginx.map(|nginx| &*samples[nginx]);
+        let columns: Vec<_> = COLUMNS.into_iter().chain(nginx.map(|_| TO_NGINX)).collect();
         let mut section = Section::new(self.key, self.title, "proxy", &columns).drawn(Plot::Bars);
         for (contestant, samples) in self.contestants.iter().zip(&samples) {
             let relative = nginx.map(|nginx| relative_cost(samples, nginx));

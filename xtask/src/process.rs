@@ -201,6 +201,9 @@ mod tests {
         let mut command = said();
         forget_our_package(&mut command);
         assert_eq!(output(&mut command).unwrap().trim(), "set");
+        let cargo = cargo(&[]);
+        let mut taken_away = cargo.get_envs().filter(|(_, value)| value.is_none());
+        assert!(taken_away.any(|(name, _)| name == "CARGO_PKG_NAME"));
     }
 
     #[test]

@@ -116,11 +116,11 @@ impl<V: CacheValue> MemoryStore<V> {
     /// Values that gave way to others so far, since they did not all fit into [`MemoryLimits::max_bytes`]. While others
     /// write, it may be behind by what they are about; it never becomes less.
     pub fn evicted(&self) -> u64 {
-        // In this order, and counted as it is, whatever happens meanwhile makes the difference smaller.
-        let came = self.flow.came.load(Ordering::Relaxed);
+        // Read in this order, and counted as they are, whatever happens meanwhile makes the difference smaller.
+        let came = self.flow.came.load(Ordering::Acquire);
         self.settle();
         let there = self.cache.entry_count();
-        let taken = self.flow.taken.load(Ordering::Relaxed);
+        let taken = self.flow.taken.load(Ordering::Acquire);
         let lost = came.saturating_sub(there).saturating_sub(taken);
         self.flow.lost.fetch_max(lost, Ordering::Relaxed).max(lost)
     }
@@ -142,13 +142,13 @@ impl<V: CacheValue> MemoryStore<V> {
             }
             *outcome = Written::TooLarge;
             if had_value {
-                flow.taken.fetch_add(1, Ordering::Relaxed);
+                flow.taken.fetch_add(1, Ordering::AcqRel);
                 Op::Remove
             } else {
                 Op::Nop
             }
         });
-        flow.came.fetch_add(came, Ordering::Relaxed);
+        flow.came.fetch_add(came, Ordering::AcqRel);
         written
     }
 }
@@ -203,9 +203,9 @@ impl<V: CacheValue> CacheStore<V> for MemoryStore<V> {
     }
 
     fn remove(&self, key: &StoreKey) -> impl Future<Output = Result<(), StoreError>> + Send {
-        self.flow.taken.fetch_add(1, Ordering::Relaxed);
+        self.flow.taken.fetch_add(1, Ordering::AcqRel);
         if self.cache.remove(key).is_none() {
-            self.flow.taken.fetch_sub(1, Ordering::Relaxed);
+            self.flow.taken.fetch_sub(1, Ordering::AcqRel);
         }
         std::future::ready(Ok(()))
     }

@@ -220,19 +220,18 @@ fn host_is_sound(version: Version, uri: &Uri, headers: &HeaderMap) -> bool {
 /// Whether it is a name or an IPv4 address, and perhaps a port: what nearly all are, told without parsing.
 fn is_plain_host(host: &[u8]) -> bool {
     let (name, port) = match memchr::memchr(b':', host) {
-        Some(colon) => (&host[..colon], &host[colon + 1..]),
-        None => (host, &b"80"[..]),
+        Some(colon) => (&host[..colon], Some(&host[colon + 1..])),
+        None => (host, None),
     };
     let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
-    !name.is_empty()
-        && name.iter().all(is_of_name)
-        && (1..=5).contains(&port.len())
-        && port.iter().all(u8::is_ascii_digit)
+    let is_port = |port: &[u8]| !port.is_empty() && port.iter().all(u8::is_ascii_digit);
+    !name.is_empty() && name.iter().all(is_of_name) && port.is_none_or(is_port)
 }
 
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -380,5 +379,13 @@ mod tests {
         check(Version::HTTP_11, &[""], "/", false);
         check(Version::HTTP_10, &[], "/", true);
         check(Version::HTTP_2, &[], "https://mirror/", true);
+    }
+
+    proptest! {
+        #[test]
+        fn a_plain_host_is_an_authority(host in "[a-z0-9.:@%\\[\\]_ -]{0,12}") {
+            let sound = Authority::try_from(&*host).is_ok_and(|host| !host.as_str().contains('@'));
+            prop_assert!(sound || !is_plain_host(host.as_bytes()), "{host:?}");
+        }
     }
 }

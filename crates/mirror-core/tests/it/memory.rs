@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Method, Request};
 use http_body_util::{BodyExt, Full};
-use mirror_core::config::{CacheKind, DefaultPolicy, MemoryCompression};
+use mirror_core::config::{CacheKind, Config, DefaultPolicy, MemoryCompression};
 use serde_json::json;
 
 use crate::rig::Rig;
@@ -34,22 +34,19 @@ async fn a_64_mib_body_streams_in_flat_memory_and_is_not_stored() {
     assert_eq!((inspect.usage().entries, inspect.recording_bytes()), (0, 0));
 }
 
-/// A mirror whose entries may take so many bytes, of a GitHub without limits.
-async fn bounded(bytes: u64) -> Rig {
-    Rig::with(
-        |config| config.cache.max_bytes = bytes,
-        |sim| {
-            sim.switches(github_sim::Switches::unlimited())
-                .record_requests(0)
-        },
-    )
+/// A mirror with such bounds, of a GitHub without limits.
+async fn bounded(change: impl FnOnce(&mut Config)) -> Rig {
+    Rig::with(change, |sim| {
+        sim.switches(github_sim::Switches::unlimited())
+            .record_requests(0)
+    })
     .await
 }
 
 #[tokio::test]
 async fn a_working_set_of_10_000_resources_stays_inside_its_bytes() {
     const BOUND: u64 = 8 << 20;
-    let rig = bounded(BOUND).await;
+    let rig = bounded(|config| config.cache.max_bytes = BOUND).await;
     let token = rig.sim.user_token("a");
     let padding = "x".repeat(2_000);
     for number in 0..10_000 {
@@ -74,18 +71,12 @@ async fn a_working_set_of_10_000_resources_stays_inside_its_bytes() {
 async fn each_level_that_is_full_says_what_gave_way() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("cache");
-    let rig = Rig::with(
-        |config| {
-            config.cache.kind = CacheKind::Disk;
-            config.cache.disk_path = Some(path);
-            config.cache.max_bytes = 1 << 18;
-            config.cache.disk_max_bytes = 1 << 20;
-        },
-        |sim| {
-            sim.switches(github_sim::Switches::unlimited())
-                .record_requests(0)
-        },
-    )
+    let rig = bounded(|config| {
+        config.cache.kind = CacheKind::Disk;
+        config.cache.disk_path = Some(path);
+        config.cache.max_bytes = 1 << 18;
+        config.cache.disk_max_bytes = 1 << 20;
+    })
     .await;
     let evicted = |level: &str| {
         rig.metric(&format!(
@@ -93,13 +84,13 @@ async fn each_level_that_is_full_says_what_gave_way() {
         ))
     };
     let token = rig.sim.user_token("a");
-    let ask = async |numbers: std::ops::Range<u32>| {
+    let ask = async |numbers: std::ops::Range<u64>| {
         for number in numbers {
             let target = format!("/repos/octo/r{number}");
-            // Nothing that could be compressed.
-            let padding: String = (0..100)
-                .map(|part| format!("{:016x}", scrambled(number * 100 + part)))
-                .collect();
+            // What compresses badly.
+            let marks =
+                (0..100).map(|mark| (100 * number + mark).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+            let padding: String = marks.map(|mark| mark.to_string()).collect();
             rig.shelf.put(&target, &json!({ "padding": padding }));
             rig.get(&target, &token).await;
         }
@@ -114,18 +105,11 @@ async fn each_level_that_is_full_says_what_gave_way() {
     assert!(evicted("disk") > 0.0);
 }
 
-/// A number that looks like chance, always the same (splitmix64).
-fn scrambled(number: u32) -> u64 {
-    let mixed = u64::from(number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB)
-}
-
 /// The list that everybody polls takes the room of a hundred small resources, and is fetched once all the same.
 #[tokio::test]
 async fn a_large_list_is_stored_in_a_full_cache() {
     const BOUND: u64 = 1 << 20;
-    let rig = bounded(BOUND).await;
+    let rig = bounded(|config| config.cache.max_bytes = BOUND).await;
     let token = rig.sim.user_token("a");
     let padding = "x".repeat(2_000);
     for number in 0..600 {
