@@ -23,6 +23,7 @@ use crate::policy::origin::Origin;
 use crate::purges::{Purge, Purges};
 use crate::recording::Budget;
 use crate::routes::RoutePolicy;
+use crate::saves::Saves;
 use crate::shelf;
 use crate::variant::VariantKeys;
 
@@ -55,6 +56,7 @@ pub(crate) struct Engine<St> {
     pub(crate) flights: Flights<FlightKey, Landed>,
     /// First fetches of variants that nobody has: other callers wait for them.
     pub(crate) cold: Flights<StoreKey, ()>,
+    pub(crate) saves: Saves,
     pub(crate) marks: Marks,
     pub(crate) purges: Purges,
     pub(crate) absences: Absences,
@@ -81,6 +83,7 @@ impl<St: CacheStore<Entry>> Engine<St> {
             confidence: Confidence::default(),
             flights: Flights::new(),
             cold: Flights::new(),
+            saves: Saves::default(),
             purges: Purges::default(),
             marks: Marks::new(options.max_marks),
             absences: Absences::new(options.max_absence_bytes),
@@ -108,9 +111,33 @@ impl<St: CacheStore<Entry>> Engine<St> {
         }
     }
 
+    /// The same, with what tells later whether it is worth looking again.
+    pub(crate) async fn find(&self, key: &StoreKey) -> Found {
+        let saves = self.saves.count(key);
+        let entry = self.load(key).await;
+        Found { entry, saves }
+    }
+
+    /// What is stored by now, after all that may have happened since it was looked for.
+    ///
+    /// Where nothing was, and this process has saved nothing since, there is nothing to look for: a shared store would be
+    /// asked over the network several times for each miss. What another process has stored meanwhile is joined with this
+    /// one's when it is saved.
+    pub(crate) async fn find_again(&self, key: &StoreKey, found: Found) -> Found {
+        if found.entry.is_none() && self.saves.count(key) == found.saves {
+            return found;
+        }
+        let again = self.find(key).await;
+        Found {
+            entry: again.entry.or(found.entry),
+            ..again
+        }
+    }
+
     /// Hands a changed entry to the store. A store that fails costs a later miss, nothing else.
     pub(crate) async fn save(&self, key: &StoreKey, entry: Entry) {
         shelf::save(&self.store, &*self.observer, key, entry).await;
+        self.saves.add(key);
     }
 
     pub(crate) fn now(&self) -> SystemTime {
@@ -132,6 +159,13 @@ impl<St: CacheStore<Entry>> Engine<St> {
             CredentialClass::Token | CredentialClass::AppJwt => self.options.authorized,
         }))
     }
+}
+
+/// What was found under a key.
+pub(crate) struct Found {
+    pub(crate) entry: Option<Entry>,
+    /// The saves that it may include.
+    saves: u64,
 }
 
 /// A view of the engine for metrics and administration.

@@ -113,6 +113,7 @@ pub mod reqwest;
 pub mod reqwest_middleware;
 pub mod rfc9111;
 mod routes;
+mod saves;
 mod service;
 mod shelf;
 mod variant;

@@ -6,8 +6,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use bytes::{BufMut, BytesMut};
-use http::Uri;
 use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderValue, Uri};
 
 /// The address of the API: `https://api.github.com`, or `https://ghe.example.com/api/v3`.
 #[derive(Clone, PartialEq, Eq)]
@@ -40,6 +40,16 @@ impl BaseUrl {
     /// Scheme, host and port, and the prefix, if any.
     pub fn is_https(&self) -> bool {
         self.scheme == Scheme::HTTPS
+    }
+
+    /// What `Host` says of this base (RFC 9110 §7.2): the port only where it is not the scheme's own.
+    pub(crate) fn host(&self) -> Option<HeaderValue> {
+        let own_port = if self.is_https() { 443 } else { 80 };
+        let host = match self.authority.port_u16() {
+            Some(port) if port == own_port => self.authority.host(),
+            _ => self.authority.as_str(),
+        };
+        HeaderValue::from_str(host).ok()
     }
 
     /// The URI to ask: this base, and the path and query of `target`, byte for byte.
@@ -146,6 +156,22 @@ mod tests {
         check("ftp://api.github.com", Err(BaseUrlError::Scheme));
         check("https://a:b@api.github.com", Err(BaseUrlError::Credentials));
         check("https://api.github.com/?a=b", Err(BaseUrlError::Query));
+    }
+
+    #[test]
+    fn a_host_names_its_port_unless_it_is_the_schemes_own() {
+        #[track_caller]
+        fn check(base: &str, expected: &str) {
+            let base: BaseUrl = base.parse().unwrap();
+            assert_eq!(base.host().unwrap(), expected);
+        }
+        check("https://api.github.com", "api.github.com");
+        check("https://ghe.example.com:443/api/v3", "ghe.example.com");
+        check("https://ghe.example.com:8443", "ghe.example.com:8443");
+        check("http://ghe.example.com:80", "ghe.example.com");
+        check("http://127.0.0.1:443", "127.0.0.1:443");
+        check("http://[::1]:8080", "[::1]:8080");
+        check("http://[::1]", "[::1]");
     }
 
     #[test]

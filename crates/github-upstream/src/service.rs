@@ -43,6 +43,8 @@ pub struct Upstream(Arc<Parts>);
 pub(crate) struct Parts {
     pub(crate) client: Client<Dialer, RequestBody>,
     pub(crate) options: UpstreamOptions,
+    /// `Host`, where every connection is known to speak HTTP/1.1 before there is one.
+    pub(crate) host: Option<HeaderValue>,
     pub(crate) ledger: SharedLedger,
     pub(crate) gate: Gate,
     pub(crate) clock: WallClock,
@@ -223,8 +225,11 @@ impl Parts {
         let headers = request.headers_mut();
         // One look-up for each name, and no allocation unless `Connection` names others.
         hop_by_hop::strip(headers);
-        // hyper writes the one of the URI, or `:authority`.
-        headers.remove(HOST);
+        match &self.host {
+            Some(host) => headers.insert(HOST, host.clone()),
+            // hyper-util writes the one of the URI, put together each time; over HTTP/2 there is `:authority`.
+            None => headers.remove(HOST),
+        };
         let decoding = self.choose_coding(headers);
         let authorization = Authorization::of(headers);
         let behalf = extensions.get::<OnBehalfOf>().copied().unwrap_or_default();

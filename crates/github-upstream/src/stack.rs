@@ -140,6 +140,13 @@ impl UpstreamBuilder {
             .http2_initial_connection_window_size(HTTP2_CONNECTION_WINDOW_BYTES)
             .build(dialer);
 
+        // Only TLS can choose HTTP/2 while connecting.
+        let speaks_http1 = match options.protocol {
+            Protocol::Auto => !options.base_url.is_https(),
+            Protocol::Http1 => true,
+            Protocol::Http2 => false,
+        };
+        let host = options.base_url.host().filter(|_| speaks_http1);
         let ledger = SharedLedger::new(options.max_ledger_callers);
         let gate = Gate::new(
             options.pacing.clone(),
@@ -149,6 +156,7 @@ impl UpstreamBuilder {
         );
         Ok(Upstream::new(Parts {
             client,
+            host,
             options,
             ledger,
             gate,

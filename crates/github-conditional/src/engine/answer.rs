@@ -63,6 +63,8 @@ pub(crate) enum Landed {
 pub(crate) struct Stored {
     pub(crate) representation: Arc<Representation>,
     pub(crate) confirmation: Arc<Confirmation>,
+    /// The tag of the confirmation, where it has been written out already.
+    pub(crate) tag: Option<EntityTag>,
 }
 
 /// Status and headers of an upstream answer.
@@ -83,7 +85,7 @@ type Answer<B> = Response<ConditionalBody<B>>;
 
 impl Stored {
     fn tag(&self) -> Option<EntityTag> {
-        let own = self.confirmation.tag()?;
+        let own = self.tag.clone().or_else(|| self.confirmation.tag())?;
         Some(spelled_like(&own, self.representation.is_weak()))
     }
 
@@ -162,6 +164,7 @@ impl Client<'_> {
         let Stored {
             representation,
             confirmation,
+            tag: _,
         } = stored;
         let mut headers = fresh;
         for name in [CONTENT_LENGTH, CONTENT_ENCODING, TRANSFER_ENCODING] {

@@ -15,7 +15,7 @@ use super::deliver::Content;
 use super::prepare::Sent;
 use super::read::ReadRequest;
 use super::upstream::{CallFailure, read_whole, send};
-use super::{Engine, FlightKey};
+use super::{Engine, FlightKey, Found};
 use crate::absences::is_absence;
 use crate::entry::Entry;
 use crate::fingerprint::CredentialClass;
@@ -32,35 +32,24 @@ pub(crate) type FlightLead = Lead<FlightKey, Landed>;
 pub(crate) type ColdLead = Lead<StoreKey, ()>;
 
 /// What a call yields to its leader.
-pub(crate) struct Led<B> {
-    pub(crate) landed: Landed,
+pub(crate) enum Led<B> {
+    /// The same as to all who wait.
+    Landed(Landed),
+    /// GitHub confirmed the stored body; these headers the leader needs not copy.
+    Confirmed {
+        kind: ValidatorKind,
+        stored: Stored,
+        fresh_headers: HeaderMap,
+    },
+    /// An answer whose body streams. The leader's place in the recording was taken before the pump started, which may have
+    /// outrun newcomers already.
+    Streaming {
+        outcome: Outcome,
+        head: Arc<Head>,
+        reader: Reader,
+    },
     /// An answer that cannot be shared: it streams straight to the leader.
-    pub(crate) relayed: Option<Box<(Outcome, Response<B>)>>,
-    /// The headers of a 304, which the leader needs not copy.
-    pub(crate) fresh: Option<HeaderMap>,
-    /// The leader's place in a recording: taken before the pump started, which may have outrun newcomers already.
-    pub(crate) reader: Option<Reader>,
-}
-
-impl<B> Led<B> {
-    pub(super) fn landed(landed: Landed) -> Self {
-        Self {
-            landed,
-            relayed: None,
-            fresh: None,
-            reader: None,
-        }
-    }
-
-    pub(super) fn relayed(outcome: Outcome, response: Response<B>) -> Self {
-        let relayed = Some(Box::new((outcome, response)));
-        Self {
-            landed: Landed::Unshared,
-            relayed,
-            fresh: None,
-            reader: None,
-        }
-    }
+    Relayed(Box<(Outcome, Response<B>)>),
 }
 
 /// A call in the making.
@@ -99,16 +88,16 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
         clippy::manual_async_fn,
         reason = "an `async fn` keeps room for its arguments twice"
     )]
-    pub(crate) fn run<ReqB, ResB>(mut self, entry: Option<Entry>) -> impl Future<Output = Led<ResB>>
+    pub(crate) fn run<ReqB, ResB>(mut self, found: Found) -> impl Future<Output = Led<ResB>>
     where
         S: HttpService<ReqB, Body = ResB>,
         ReqB: SentBody,
         ResB: ReceivedBody,
     {
         async move {
-            let entry = self.wait_for_first_fetch(entry).await;
+            let found = self.wait_for_first_fetch(found).await;
             let requested_at = self.engine.now();
-            let mut sent = self.prepare(entry, requested_at);
+            let mut sent = self.prepare(found, requested_at);
             let upstream = Request::from_parts(self.take_parts(), ReqB::default());
             let response = match send(&mut self.inner, upstream).await {
                 Ok(response) => response,
@@ -151,7 +140,8 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
                 }
                 Verdict::ClientConfirmed => self.client_confirmed(head, content),
                 Verdict::Trouble(trouble) => {
-                    if let Some(stale) = self.stale(sent.entry.as_ref(), trouble, Some(head.status))
+                    if let Some(stale) =
+                        self.stale(sent.found.entry.as_ref(), trouble, Some(head.status))
                     {
                         return self.land(stale);
                     }
@@ -195,7 +185,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
 
     /// There is no answer: what the caller was confirmed for stands in, or the failure is told.
     fn failed<B>(self, sent: &Sent, failure: CallFailure) -> Led<B> {
-        let stale = self.stale(sent.entry.as_ref(), failure.trouble, None);
+        let stale = self.stale(sent.found.entry.as_ref(), failure.trouble, None);
         let landed = stale.unwrap_or(Landed::Failed {
             trouble: failure.trouble,
             upstream_status: None,
@@ -212,30 +202,30 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
                 let mut response = Response::new(body);
                 *response.status_mut() = head.status;
                 *response.headers_mut() = head.headers;
-                Led::relayed(Outcome::ClientConfirmed, response)
+                Led::Relayed(Box::new((Outcome::ClientConfirmed, response)))
             }
             Content::Here(_) => unreachable!("a 304 is never read to be understood"),
         }
     }
 
     /// A variant nobody has: let one caller fetch it; the others can then have it confirmed at no cost.
-    async fn wait_for_first_fetch(&mut self, entry: Option<Entry>) -> Option<Entry> {
+    async fn wait_for_first_fetch(&mut self, found: Found) -> Found {
         let request = self.request;
         // Anonymous confirmations cost as much as a fetch.
-        if entry.is_some() || request.class == CredentialClass::Anonymous {
-            return entry;
+        if found.entry.is_some() || request.class == CredentialClass::Anonymous {
+            return found;
         }
         match self.engine.cold.board(request.key) {
             Seat::Leader(cold) => {
                 self.cold = Some(cold);
                 // Somebody may have fetched it since this caller looked.
-                self.engine.load(&request.key).await
+                self.engine.find_again(&request.key, found).await
             }
             Seat::Follower(waiting) => {
                 let landing =
                     tokio::time::timeout(self.engine.options.cold_wait, waiting.landing());
                 let _: Result<Landing<()>, _> = Box::pin(landing).await;
-                self.engine.load(&request.key).await
+                self.engine.find_again(&request.key, found).await
             }
         }
     }
@@ -256,6 +246,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
         let stored = Stored {
             representation,
             confirmation,
+            tag: None,
         };
         Some(Landed::Stale {
             trouble,
@@ -274,33 +265,26 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
         if let Some(lead) = &self.lead {
             lead.land(landed.clone());
         }
-        Led::landed(landed)
+        Led::Landed(landed)
     }
 
     pub(super) fn land_confirmed<B>(
         self,
         kind: ValidatorKind,
         stored: Stored,
-        headers: HeaderMap,
+        fresh_headers: HeaderMap,
     ) -> Led<B> {
-        let landed = |fresh_headers| Landed::Confirmed {
+        if let Some(lead) = self.lead.as_ref().filter(|lead| lead.is_followed()) {
+            lead.land(Landed::Confirmed {
+                kind,
+                stored: stored.clone(),
+                fresh_headers: Arc::new(fresh_headers.clone()),
+            });
+        }
+        Led::Confirmed {
             kind,
-            stored: stored.clone(),
+            stored,
             fresh_headers,
-        };
-        match &self.lead {
-            Some(lead) if lead.is_followed() => {
-                let landed = landed(Arc::new(headers.clone()));
-                lead.land(landed.clone());
-                Led {
-                    fresh: Some(headers),
-                    ..Led::landed(landed)
-                }
-            }
-            _ => Led {
-                fresh: Some(headers),
-                ..Led::landed(landed(Arc::default()))
-            },
         }
     }
 }
@@ -312,7 +296,7 @@ async fn forget<St: CacheStore<Entry>>(
     sent: &Sent,
     requested_at: SystemTime,
 ) {
-    if let Some(entry) = &sent.entry {
+    if let Some(entry) = &sent.found.entry {
         entry.revoke(request.fingerprint, requested_at);
         engine.save(&request.key, entry.clone()).await;
     }

@@ -10,10 +10,10 @@ use http::Uri;
 use http::header::CONTENT_TYPE;
 use sha2::{Digest, Sha256};
 
-use super::Engine;
 use super::answer::Head;
 use super::call::{ColdLead, tag_of};
 use super::read::ReadRequest;
+use super::{Engine, Found};
 use crate::confidence::Verification;
 use crate::entry::{Absorbed, BodyDigest, Confirmed, Entry, Received, Representation, Sharing};
 use crate::fingerprint::{CredentialClass, Fingerprint};
@@ -32,7 +32,7 @@ pub(crate) struct Commit<St> {
     freshness: Freshness,
     route: Route,
     media: GithubMedia,
-    entry: Option<Entry>,
+    found: Found,
     uri: Uri,
     head: Arc<Head>,
     requested_at: SystemTime,
@@ -47,7 +47,7 @@ impl<St> Commit<St> {
     pub(crate) fn new(
         engine: Arc<Engine<St>>,
         request: &ReadRequest,
-        entry: Option<Entry>,
+        found: Found,
         salt: &Salt,
         uri: Uri,
         head: Arc<Head>,
@@ -64,7 +64,7 @@ impl<St> Commit<St> {
             freshness: request.policy.freshness(),
             route: request.route,
             media,
-            entry,
+            found,
             uri,
             head,
             requested_at,
@@ -129,10 +129,8 @@ impl<St: CacheStore<Entry>> Keep for Commit<St> {
             )),
         };
         // The entry that was asked about may be outdated by now; what is stored counts.
-        let entry = match engine.load(&self.key).await.or(self.entry) {
-            Some(entry) => entry,
-            None => Entry::new(self.uri.path()),
-        };
+        let found = engine.find_again(&self.key, self.found).await;
+        let entry = found.entry.unwrap_or_else(|| Entry::new(self.uri.path()));
         let event = match entry.absorb(received) {
             Absorbed::Late => Event::Dropped(Dropped::Late),
             Absorbed::NewVersion | Absorbed::Known | Absorbed::Split => {

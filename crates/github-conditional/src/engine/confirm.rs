@@ -41,7 +41,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
         ReqB: SentBody,
         ResB: ReceivedBody,
     {
-        let (Some(candidate), Some(entry)) = (sent.candidate.take(), &sent.entry) else {
+        let (Some(candidate), Some(entry)) = (sent.candidate.take(), &sent.found.entry) else {
             unreachable!("only a stored body is asked about by its tag or date");
         };
         let request = self.request;
@@ -54,6 +54,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
             requested_at,
         );
         let mut entry_is = EntryIs::Unchanged;
+        let tag = sent.tag.take();
         let confirmation = match candidate.standing {
             Standing::Confirmed(known) => {
                 known.renew(requested_at, until);
@@ -61,8 +62,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
             }
             Standing::Predictable => {
                 let own = self.engine.callers.keep(request.fingerprint, headers);
-                let tag = sent.tag.take();
-                let confirmed = Confirmed::new(tag, own, requested_at, until);
+                let confirmed = Confirmed::new(tag.clone(), own, requested_at, until);
                 entry_is = EntryIs::Changed;
                 entry.confirm(
                     request.fingerprint,
@@ -89,6 +89,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
         Stored {
             representation,
             confirmation,
+            tag,
         }
     }
 
@@ -121,7 +122,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
             Behind::Same | Behind::Unknown => Look::Failed,
         };
         representation.looked_behind(next_look(&sought, look, requested_at));
-        if let (Behind::Page(successor), Some(entry)) = (found, &sent.entry) {
+        if let (Behind::Page(successor), Some(entry)) = (found, &sent.found.entry) {
             let stored = &representation.headers().to_map();
             let grown = match sought {
                 LastPage::Distant { last, .. } => with_last(stored, &successor, last),
@@ -169,7 +170,10 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
             Sharing::ByFormula,
             requested_at,
         ));
-        let entry = sent.entry.unwrap_or_else(|| Entry::new(sent.uri.path()));
+        let entry = sent
+            .found
+            .entry
+            .unwrap_or_else(|| Entry::new(sent.uri.path()));
         let received = Received {
             fingerprint: request.fingerprint,
             class: request.class,
@@ -191,6 +195,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
         let stored = Stored {
             representation,
             confirmation,
+            tag: None,
         };
         self.land_confirmed(ValidatorKind::Speculative, stored, headers)
     }

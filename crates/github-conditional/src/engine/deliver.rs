@@ -73,7 +73,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
             let mut response = Response::new(body);
             *response.status_mut() = head.status;
             *response.headers_mut() = head.headers;
-            return Led::relayed(outcome, response);
+            return Led::Relayed(Box::new((outcome, response)));
         };
         let head = Arc::new(head);
         if body.is_end_stream() && storing != Storing::Recorded {
@@ -90,7 +90,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
             Commit::new(
                 Arc::clone(&self.engine),
                 self.request,
-                sent.entry,
+                sent.found,
                 &sent.salt,
                 sent.uri,
                 head,
@@ -103,7 +103,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
         let recording = Recording::new(limit, self.engine.budget.clone());
         let landed = Landed::Streaming {
             outcome,
-            head,
+            head: Arc::clone(&head),
             recording: recording.clone(),
         };
         // The leader's own place, taken before the pump can get ahead of it.
@@ -118,9 +118,13 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
             lead,
         };
         tokio::spawn(recorder.run(body));
-        Led {
-            reader,
-            ..Led::landed(landed)
+        match reader {
+            Some(reader) => Led::Streaming {
+                outcome,
+                head,
+                reader,
+            },
+            None => Led::Landed(landed),
         }
     }
 }

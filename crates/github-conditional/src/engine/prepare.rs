@@ -7,6 +7,7 @@ use github_headers::EntityTag;
 use http::header::CONTENT_TYPE;
 use http::{Extensions, HeaderMap, Method, Uri};
 
+use super::Found;
 use super::call::Call;
 use super::probe::LooksBehind;
 use super::read::question;
@@ -23,7 +24,7 @@ pub(super) struct Sent {
     pub(super) ask: Ask,
     pub(super) tag: Option<EntityTag>,
     pub(super) candidate: Option<Candidate>,
-    pub(super) entry: Option<Entry>,
+    pub(super) found: Found,
     pub(super) salt: Salt,
     pub(super) uri: Uri,
     /// The page behind this one, where it has to be asked for if this one is confirmed.
@@ -43,7 +44,7 @@ pub(super) struct PageBehind {
 
 impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
     /// Chooses the validator and puts it into the request.
-    pub(super) fn prepare(&mut self, entry: Option<Entry>, now: SystemTime) -> Sent {
+    pub(super) fn prepare(&mut self, found: Found, now: SystemTime) -> Sent {
         let request = self.request;
         // A HEAD for something stored is asked as a GET: a 304 costs the same, and a 200 brings the new body.
         self.parts.method = Method::GET;
@@ -52,9 +53,8 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
         let headers = &mut self.parts.headers;
         normalise(headers, &self.engine.options.plain_user_agent);
         let salt = Salt::of(headers);
-        let candidate = entry
-            .as_ref()
-            .and_then(|entry| entry.candidate(request.fingerprint, request.class));
+        let entry = found.entry.as_ref();
+        let candidate = entry.and_then(|entry| entry.candidate(request.fingerprint, request.class));
         // A caller whose own tag is known needs no prediction, so the question is not even put.
         let prediction = match &candidate {
             Some(Candidate {
@@ -111,7 +111,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
             ask,
             tag,
             candidate,
-            entry,
+            found,
             salt,
             uri,
             behind,

@@ -13,7 +13,7 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::Engine;
-use super::answer::{Client, Followed, Head, Landed, Stored, answer as respond};
+use super::answer::{Client, Followed, Head, Stored, answer as respond};
 use super::call::{Call, Led};
 use super::upstream::send;
 use crate::absences::{Absence, AbsenceKey, is_absence};
@@ -154,7 +154,7 @@ where
     ResB: ReceivedBody,
 {
     async move {
-        let (entry, lead) = loop {
+        let (found, lead) = loop {
             let written = engine.marks.last(parts.uri.path());
             request.written = written.map_or(0, |mark| mark.sequence);
             if let Some(answer) = tell_absence(&engine, &request) {
@@ -162,11 +162,12 @@ where
             }
             let flight = (request.key, request.fingerprint, request.written);
             let landings = engine.flights.landings(&flight);
-            let entry = engine.load(&request.key).await;
-            if let Some(answer) = serve_unasked(&engine, &request, entry.as_ref(), written) {
+            let found = engine.find(&request.key).await;
+            let entry = found.entry.as_ref();
+            if let Some(answer) = serve_unasked(&engine, &request, entry, written) {
                 return Ok(answer);
             }
-            if request.read == Read::Head && !holds_candidate(&request, entry.as_ref()) {
+            if request.read == Read::Head && !holds_candidate(&request, entry) {
                 request.conditions.restore(&mut parts.headers);
                 let cold = Request::from_parts(parts, ReqB::default());
                 let asked_at = engine.now();
@@ -181,11 +182,11 @@ where
             match engine.flights.board(flight) {
                 Seat::Leader(lead) => {
                     // What was read before another flight landed is outdated.
-                    let entry = match engine.flights.landings(&flight) == landings {
-                        true => entry,
-                        false => engine.load(&request.key).await,
+                    let found = match engine.flights.landings(&flight) == landings {
+                        true => found,
+                        false => engine.find(&request.key).await,
                     };
-                    break (entry, Some(lead));
+                    break (found, Some(lead));
                 }
                 Seat::Follower(waiting) => match waiting.landing().await {
                     Landing::Abandoned => {}
@@ -195,14 +196,14 @@ where
                         match client.follow(&landed, report) {
                             Some(Followed::Answer(answer)) => return Ok(answer),
                             Some(Followed::Error(error)) => return Err(error),
-                            None => break (entry, None),
+                            None => break (found, None),
                         }
                     }
                 },
             }
         };
         let call = Call::new(Arc::clone(&engine), inner, &request, parts, lead);
-        let led = call.run(entry).await;
+        let led = call.run(found).await;
         led_answer(&engine, &request, led)
     }
 }
@@ -213,41 +214,30 @@ fn led_answer<St: CacheStore<Entry>, B>(
     request: &ReadRequest,
     led: Led<B>,
 ) -> Answered<B> {
-    let Led {
-        landed,
-        relayed,
-        fresh,
-        reader,
-    } = led;
     let client = client(engine, request);
     let report = request.report(Outcome::NotCached);
-    if let Some(relayed) = relayed {
-        let (outcome, response) = *relayed;
-        let answer = relay(outcome, response, report);
-        return Ok(match request.read {
-            Read::Get => answer,
-            Read::Head => answer.map(|_body| ConditionalBody::empty()),
-        });
-    }
-    if let (
-        Some(reader),
-        Landed::Streaming {
+    let landed = match led {
+        Led::Landed(landed) => landed,
+        Led::Confirmed {
+            kind,
+            stored,
+            fresh_headers,
+        } => return Ok(client.confirmed(kind, &stored, fresh_headers, report)),
+        Led::Streaming {
             outcome,
             head,
-            recording: _,
-        },
-    ) = (reader, &landed)
-    {
-        return Ok(client.streaming(*outcome, head, reader, report));
-    }
-    let followed = match (landed, fresh) {
-        // The leader owns the fresh headers; followers were given a copy.
-        (Landed::Confirmed { kind, stored, .. }, Some(fresh)) => {
-            return Ok(client.confirmed(kind, &stored, fresh, report));
+            reader,
+        } => return Ok(client.streaming(outcome, &head, reader, report)),
+        Led::Relayed(relayed) => {
+            let (outcome, response) = *relayed;
+            let answer = relay(outcome, response, report);
+            return Ok(match request.read {
+                Read::Get => answer,
+                Read::Head => answer.map(|_body| ConditionalBody::empty()),
+            });
         }
-        (landed, _) => client.follow(&landed, report),
     };
-    match followed {
+    match client.follow(&landed, report) {
         Some(Followed::Answer(mut answer)) => {
             if let Some(report) = answer.extensions_mut().get_mut::<Report>() {
                 report.collapse = Collapse::Leader;
@@ -286,6 +276,7 @@ fn serve_unasked<St: CacheStore<Entry>, B>(
     let stored = stored.map(|(representation, confirmation)| Stored {
         representation,
         confirmation,
+        tag: None,
     });
     let held = stored.as_ref().map(|stored| Held {
         validated_at: stored.confirmation.validated_at(),

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use cache_backends::{CacheStore, MemoryStore, TieredOptions, TieredStore};
 use futures_util::future::join_all;
-use github_conditional::Options;
+use github_conditional::{Entry, Options};
 use http_body_util::BodyExt;
 
 use crate::bench::{ALICE, ANONYMOUS, BOB, Bench, CAROL, Seen, finish, settle};
@@ -12,7 +13,11 @@ use crate::github::{Caller, Gate, Manner, Tap};
 const REPO: &str = "/repos/o/r";
 const ONE: &str = "{\"id\":1}";
 
-fn spawn(bench: &Bench, caller: Caller, target: &'static str) -> tokio::task::JoinHandle<Seen> {
+fn spawn<St: CacheStore<Entry>>(
+    bench: &Bench<St>,
+    caller: Caller,
+    target: &'static str,
+) -> tokio::task::JoinHandle<Seen> {
     let bench = bench.clone();
     tokio::spawn(async move { bench.get(caller, target).await })
 }
@@ -280,4 +285,39 @@ async fn a_question_after_a_write_does_not_join_one_from_before() {
         2,
         "{reads:?}"
     );
+}
+
+/// The far store is often one that is asked over the network.
+#[tokio::test(start_paused = true)]
+async fn what_is_not_there_is_looked_for_once() {
+    let (near, far) = (MemoryStore::default(), MemoryStore::default());
+    let store = TieredStore::new(near, far, TieredOptions::default());
+    let bench = Bench::on(store.clone(), Options::default());
+    bench.github.serve(REPO, ONE);
+    bench.get(ALICE, REPO).await;
+    settle().await;
+    let stats = store.stats();
+    assert_eq!((stats.near.misses, stats.far.misses), (1, 1));
+    // Bob and Carol come while Alice fetches: they look once as well, and find what she has fetched.
+    let other = "/repos/o/other";
+    bench.github.serve(other, ONE);
+    let gate = Gate::shut();
+    bench.github.next(other, Manner::Gate(gate.clone()));
+    let waiting = [ALICE, BOB, CAROL].map(|caller| spawn(&bench, caller, other));
+    settle().await;
+    gate.open();
+    join_all(waiting).await;
+    let calls = bench.github.take_lines();
+    assert_eq!(
+        calls[1..]
+            .iter()
+            .filter(|call| call.ends_with(" 200"))
+            .count(),
+        1,
+        "{calls:?}"
+    );
+    settle().await;
+    let stats = store.stats();
+    assert_eq!((stats.near.misses, stats.far.misses), (4, 4));
+    assert_eq!(stats.near.hits, 2);
 }
