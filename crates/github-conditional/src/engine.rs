@@ -121,17 +121,13 @@ impl<St: CacheStore<Entry>> Engine<St> {
     /// What is stored by now, after all that may have happened since it was looked for.
     ///
     /// Where nothing was, and this process has saved nothing since, there is nothing to look for: a shared store would be
-    /// asked over the network several times for each miss, and one that did not answer would be waited for again. What
-    /// another process has stored meanwhile is joined with this one's when it is saved.
+    /// asked over the network several times for each miss, and one that does not answer would be waited for again. What
+    /// another process has stored meanwhile is joined with this one's in the shared store.
     pub(crate) async fn find_again(&self, key: &StoreKey, found: Found) -> Found {
         if found.entry.is_none() && self.saves.count(key) == found.saves {
             return found;
         }
-        let again = self.find(key).await;
-        Found {
-            entry: again.entry.or(found.entry),
-            ..again
-        }
+        self.find(key).await
     }
 
     /// Hands a changed entry to the store. A store that fails costs a later miss, nothing else.

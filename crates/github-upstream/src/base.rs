@@ -46,8 +46,8 @@ impl BaseUrl {
     pub(crate) fn host(&self) -> Option<HeaderValue> {
         let own_port = if self.is_https() { 443 } else { 80 };
         let host = match self.authority.port_u16() {
-            Some(port) if port == own_port => self.authority.host(),
-            _ => self.authority.as_str(),
+            Some(port) if port != own_port => self.authority.as_str(),
+            _ => self.authority.host(),
         };
         HeaderValue::from_str(host).ok()
     }
@@ -172,6 +172,7 @@ mod tests {
         check("http://127.0.0.1:443", "127.0.0.1:443");
         check("http://[::1]:8080", "[::1]:8080");
         check("http://[::1]", "[::1]");
+        check("http://ghe.example.com:", "ghe.example.com");
     }
 
     #[test]

@@ -101,7 +101,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
             let upstream = Request::from_parts(self.take_parts(), ReqB::default());
             let response = match send(&mut self.inner, upstream).await {
                 Ok(response) => response,
-                Err(failure) => return self.failed(&sent, failure),
+                Err(failure) => return Box::pin(self.failed(sent, failure)).await,
             };
             let (parts, body) = response.into_parts();
             let head = Head {
@@ -119,7 +119,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
                         let refusal = classify(head.status, &head.headers, &body);
                         (Content::Here(body), refusal)
                     }
-                    Err(failure) => return self.failed(&sent, failure),
+                    Err(failure) => return Box::pin(self.failed(sent, failure)).await,
                 }
             } else {
                 (Content::Arriving(body), Refusal::Other)
@@ -140,14 +140,14 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
                 }
                 Verdict::ClientConfirmed => self.client_confirmed(head, content),
                 Verdict::Trouble(trouble) => {
-                    if let Some(stale) =
-                        self.stale(sent.found.entry.as_ref(), trouble, Some(head.status))
-                    {
+                    Box::pin(look_once_more(&self.engine, self.request, &mut sent)).await;
+                    let entry = sent.found.entry.as_ref();
+                    if let Some(stale) = self.stale(entry, trouble, Some(head.status)) {
                         return self.land(stale);
                     }
                     if head.status == StatusCode::NOT_MODIFIED {
                         // It confirms nothing that is here; passed on it would tell the client something untrue.
-                        Box::pin(forget(&self.engine, self.request, &sent, requested_at)).await;
+                        Box::pin(forget(&self.engine, self.request, &mut sent, requested_at)).await;
                         let upstream_status = Some(head.status);
                         return self.land(Landed::Failed {
                             trouble,
@@ -158,7 +158,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
                     self.deliver(sent, Outcome::Refused(trouble), head, content, requested_at)
                 }
                 Verdict::RightsEnded => {
-                    Box::pin(forget(&self.engine, self.request, &sent, requested_at)).await;
+                    Box::pin(forget(&self.engine, self.request, &mut sent, requested_at)).await;
                     if negative && let Content::Here(body) = &content {
                         self.note_absence(&head, body, requested_at);
                     }
@@ -184,7 +184,8 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
     }
 
     /// There is no answer: what the caller was confirmed for stands in, or the failure is told.
-    fn failed<B>(self, sent: &Sent, failure: CallFailure) -> Led<B> {
+    async fn failed<B>(self, mut sent: Sent, failure: CallFailure) -> Led<B> {
+        look_once_more(&self.engine, self.request, &mut sent).await;
         let stale = self.stale(sent.found.entry.as_ref(), failure.trouble, None);
         let landed = stale.unwrap_or(Landed::Failed {
             trouble: failure.trouble,
@@ -224,8 +225,13 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
             Seat::Follower(waiting) => {
                 let landing =
                     tokio::time::timeout(self.engine.options.cold_wait, waiting.landing());
-                let _: Result<Landing<()>, _> = Box::pin(landing).await;
-                self.engine.find_again(&request.key, found).await
+                match Box::pin(landing).await {
+                    Ok(Landing::Landed(()) | Landing::Abandoned) => {
+                        self.engine.find_again(&request.key, found).await
+                    }
+                    // Another process may have been faster than this one.
+                    Err(_elapsed) => self.engine.find(&request.key).await,
+                }
             }
         }
     }
@@ -289,13 +295,25 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
     }
 }
 
+/// A store that does not answer looks like one that holds nothing. Where it matters what it holds, it is asked once more.
+async fn look_once_more<St: CacheStore<Entry>>(
+    engine: &Engine<St>,
+    request: &ReadRequest,
+    sent: &mut Sent,
+) {
+    if sent.found.entry.is_none() {
+        sent.found = engine.find(&request.key).await;
+    }
+}
+
 /// Ends the caller's right to be shown what is stored.
 async fn forget<St: CacheStore<Entry>>(
     engine: &Engine<St>,
     request: &ReadRequest,
-    sent: &Sent,
+    sent: &mut Sent,
     requested_at: SystemTime,
 ) {
+    look_once_more(engine, request, sent).await;
     if let Some(entry) = &sent.found.entry {
         entry.revoke(request.fingerprint, requested_at);
         engine.save(&request.key, entry.clone()).await;

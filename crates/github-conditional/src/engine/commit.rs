@@ -129,8 +129,10 @@ impl<St: CacheStore<Entry>> Keep for Commit<St> {
             )),
         };
         // The entry that was asked about may be outdated by now; what is stored counts.
+        let asked_about = self.found.entry.clone();
         let found = engine.find_again(&self.key, self.found).await;
-        let entry = found.entry.unwrap_or_else(|| Entry::new(self.uri.path()));
+        let entry = found.entry.or(asked_about);
+        let entry = entry.unwrap_or_else(|| Entry::new(self.uri.path()));
         let event = match entry.absorb(received) {
             Absorbed::Late => Event::Dropped(Dropped::Late),
             Absorbed::NewVersion | Absorbed::Known | Absorbed::Split => {

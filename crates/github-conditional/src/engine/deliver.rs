@@ -107,8 +107,10 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
             recording: recording.clone(),
         };
         // The leader's own place, taken before the pump can get ahead of it.
-        let reader = recording.attach();
-        lead.land_passing(landed.clone());
+        let Some(reader) = recording.attach() else {
+            unreachable!("a recording that has not begun has lost nothing");
+        };
+        lead.land_passing(landed);
         let recorder = Recorder {
             recording,
             keep: commit,
@@ -118,13 +120,10 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
             lead,
         };
         tokio::spawn(recorder.run(body));
-        match reader {
-            Some(reader) => Led::Streaming {
-                outcome,
-                head,
-                reader,
-            },
-            None => Led::Landed(landed),
+        Led::Streaming {
+            outcome,
+            head,
+            reader,
         }
     }
 }

@@ -184,7 +184,7 @@ where
                     // What was read before another flight landed is outdated.
                     let found = match engine.flights.landings(&flight) == landings {
                         true => found,
-                        false => engine.find(&request.key).await,
+                        false => engine.find_again(&request.key, found).await,
                     };
                     break (found, Some(lead));
                 }

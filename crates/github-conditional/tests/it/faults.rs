@@ -5,8 +5,8 @@ use std::time::Duration;
 use cache_backends::{Fault, FaultControl, FaultStore, MemoryStore, Operation};
 use github_conditional::{Entry, Options};
 
-use crate::bench::{ALICE, BOB, Bench};
-use crate::github::{Manner, Resource};
+use crate::bench::{ALICE, BOB, Bench, settle};
+use crate::github::{Gate, Manner, Resource};
 
 const REPO: &str = "/repos/o/r";
 const ONE: &str = "{\"id\":1}";
@@ -93,4 +93,41 @@ async fn without_a_store_trouble_is_shown_as_it_is() {
     control.set(Operation::Load, Some(Fault::Unavailable));
     bench.github.outage(Some(Manner::Refused));
     assert!(bench.fail(ALICE, REPO).await.is_connection());
+}
+
+/// The store does not answer when Alice, who is known, asks again; when GitHub answers, it is there again.
+async fn asked_while_the_store_was_away(
+    status: u16,
+) -> (Bench<FaultStore<MemoryStore<Entry>>>, u16) {
+    let (bench, control) = faulty();
+    bench.get(ALICE, REPO).await;
+    let gate = Gate::shut();
+    bench.github.next(REPO, Manner::Gate(gate.clone()));
+    bench.github.permit(REPO, ALICE, status);
+    control.set(Operation::Load, Some(Fault::Unavailable));
+    let asking = tokio::spawn({
+        let bench = bench.clone();
+        async move { bench.get(ALICE, REPO).await }
+    });
+    settle().await;
+    control.set(Operation::Load, None);
+    gate.open();
+    let seen = asking.await.unwrap().status.as_u16();
+    (bench, seen)
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_refused_while_the_store_is_away_is_not_shown_it_later() {
+    for refusal in [401, 403, 404] {
+        let (bench, seen) = asked_while_the_store_was_away(refusal).await;
+        assert_eq!(seen, refusal);
+        bench.github.outage(Some(Manner::Refused));
+        bench.fail(ALICE, REPO).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_was_away_for_a_moment_still_helps_in_trouble() {
+    let (_bench, seen) = asked_while_the_store_was_away(500).await;
+    assert_eq!(seen, 200);
 }
