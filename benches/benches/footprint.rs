@@ -160,21 +160,21 @@ impl Ground<'_> {
         let bytes = size_of(&file)?;
         section.row("disk", [Some(bytes as f64 / objects as f64 / 1000.0)]);
         if let Some(programs) = Programs::redis() {
-            let mut redis = Plan::plain(&programs).start().await;
+            let redis = Plan::plain(&programs).start().await;
             let mirror = self.mirror(Store::Redis(redis.address())).await?;
             // It serves without waiting for Redis; what it fetches until they are connected is not there.
             let mut tries = 0..1_000;
             while stored_in(&redis)? == 0.0 && tries.next().is_some() {
                 self.fetch(&mirror, &names, 1).await?;
             }
-            let (keys, before) = (stored_in(&redis)?, used_memory(&mut redis)?);
+            let (keys, before) = (stored_in(&redis)?, used_memory(&redis)?);
             self.fetch(&mirror, &names, objects).await?;
             drop(mirror);
             let stored = stored_in(&redis)? - keys;
             if stored < objects as f64 {
                 return Err(format!("Redis holds {stored} of {objects} objects").into());
             }
-            let used = used_memory(&mut redis)? - before;
+            let used = used_memory(&redis)? - before;
             section.row("Redis", [Some(used / stored / 1000.0)]);
         }
         Ok(section)
@@ -205,11 +205,8 @@ fn stored_in(redis: &test_servers::Server) -> Fallible<f64> {
     Ok(redis.ask(&["DBSIZE"]).parse()?)
 }
 
-fn used_memory(redis: &mut test_servers::Server) -> Fallible<f64> {
-    let told = redis.ask(&["INFO", "memory"]);
-    let used = told
-        .lines()
-        .find_map(|line| line.strip_prefix("used_memory:"));
+fn used_memory(redis: &test_servers::Server) -> Fallible<f64> {
+    let used = redis.info("memory", "used_memory");
     Ok(used.ok_or("Redis tells no memory")?.trim().parse()?)
 }
 

@@ -141,12 +141,11 @@ impl UpstreamBuilder {
             .build(dialer);
 
         // Only TLS can choose HTTP/2 while connecting.
-        let speaks_http1 = match options.protocol {
-            Protocol::Auto => !options.base_url.is_https(),
-            Protocol::Http1 => true,
-            Protocol::Http2 => false,
+        let host = match options.protocol {
+            Protocol::Auto if options.base_url.is_https() => None,
+            Protocol::Auto | Protocol::Http1 => options.base_url.host(),
+            Protocol::Http2 => None,
         };
-        let host = options.base_url.host().filter(|_| speaks_http1);
         let ledger = SharedLedger::new(options.max_ledger_callers);
         let gate = Gate::new(
             options.pacing.clone(),

@@ -19,7 +19,7 @@ use super::{Engine, FlightKey, Found};
 use crate::absences::is_absence;
 use crate::entry::Entry;
 use crate::fingerprint::CredentialClass;
-use crate::flight::{Landing, Lead, Seat};
+use crate::flight::{Lead, Seat};
 use crate::outcome::{Outcome, Storing, Trouble, ValidatorKind};
 use crate::policy::after::{Verdict, judge};
 use crate::policy::before::Ask;
@@ -226,9 +226,7 @@ impl<S, St: CacheStore<Entry>> Call<'_, S, St> {
                 let landing =
                     tokio::time::timeout(self.engine.options.cold_wait, waiting.landing());
                 match Box::pin(landing).await {
-                    Ok(Landing::Landed(()) | Landing::Abandoned) => {
-                        self.engine.find_again(&request.key, found).await
-                    }
+                    Ok(_ended) => self.engine.find_again(&request.key, found).await,
                     // Another process may have been faster than this one.
                     Err(_elapsed) => self.engine.find(&request.key).await,
                 }

@@ -321,3 +321,28 @@ async fn what_is_not_there_is_looked_for_once() {
     assert_eq!((stats.near.misses, stats.far.misses), (4, 4));
     assert_eq!(stats.near.hits, 2);
 }
+
+/// Two processes share a store; the first fetch in one of them takes too long.
+#[tokio::test(start_paused = true)]
+async fn who_gives_up_waiting_finds_what_another_process_has_fetched() {
+    let store = MemoryStore::default();
+    let options = Options::default();
+    let patience = options.cold_wait;
+    let (here, there) = (
+        Bench::on(store.clone(), options),
+        Bench::on(store, Options::default()),
+    );
+    for bench in [&here, &there] {
+        bench.github.serve(REPO, ONE);
+    }
+    here.github.next(REPO, Manner::Hang);
+    let _stuck = spawn(&here, ALICE, REPO);
+    settle().await;
+    let waiting = spawn(&here, BOB, REPO);
+    settle().await;
+    there.get(BOB, REPO).await;
+    assert!(!waiting.is_finished());
+    tokio::time::advance(patience).await;
+    let own = "github-mirror; fwd=stale; fwd-status=304; detail=own-tag";
+    waiting.await.unwrap().check(200, ONE, own);
+}

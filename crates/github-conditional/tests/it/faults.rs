@@ -5,7 +5,7 @@ use std::time::Duration;
 use cache_backends::{Fault, FaultControl, FaultStore, MemoryStore, Operation};
 use github_conditional::{Entry, Options};
 
-use crate::bench::{ALICE, BOB, Bench, settle};
+use crate::bench::{ALICE, BOB, Bench, Seen, settle};
 use crate::github::{Gate, Manner, Resource};
 
 const REPO: &str = "/repos/o/r";
@@ -98,7 +98,7 @@ async fn without_a_store_trouble_is_shown_as_it_is() {
 /// The store does not answer when Alice, who is known, asks again; when GitHub answers, it is there again.
 async fn asked_while_the_store_was_away(
     status: u16,
-) -> (Bench<FaultStore<MemoryStore<Entry>>>, u16) {
+) -> (Bench<FaultStore<MemoryStore<Entry>>>, Seen) {
     let (bench, control) = faulty();
     bench.get(ALICE, REPO).await;
     let gate = Gate::shut();
@@ -112,15 +112,14 @@ async fn asked_while_the_store_was_away(
     settle().await;
     control.set(Operation::Load, None);
     gate.open();
-    let seen = asking.await.unwrap().status.as_u16();
-    (bench, seen)
+    (bench, asking.await.unwrap())
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_is_refused_while_the_store_is_away_is_not_shown_it_later() {
     for refusal in [401, 403, 404] {
         let (bench, seen) = asked_while_the_store_was_away(refusal).await;
-        assert_eq!(seen, refusal);
+        assert_eq!(seen.status, refusal);
         bench.github.outage(Some(Manner::Refused));
         bench.fail(ALICE, REPO).await;
     }
@@ -129,5 +128,6 @@ async fn who_is_refused_while_the_store_is_away_is_not_shown_it_later() {
 #[tokio::test(start_paused = true)]
 async fn a_store_that_was_away_for_a_moment_still_helps_in_trouble() {
     let (_bench, seen) = asked_while_the_store_was_away(500).await;
-    assert_eq!(seen, 200);
+    let stale = "github-mirror; fwd=stale; fwd-status=500; detail=server-error";
+    seen.check(200, ONE, stale);
 }
